@@ -1,0 +1,10 @@
+// inkwell::redis: a Redis link that survives. Include this for all of it.
+#pragma once
+
+#include <inkwell/redis/client.hpp>
+#include <inkwell/redis/options.hpp>
+#include <inkwell/redis/pool.hpp>
+#include <inkwell/redis/reply.hpp>
+#include <inkwell/redis/request.hpp>
+#include <inkwell/redis/script.hpp>
+#include <inkwell/redis/subscriber.hpp>

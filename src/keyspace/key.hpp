@@ -1,0 +1,68 @@
+// Key: a Redis key that knows its family. Only Keys makes one, so nothing can be written that the schema doesn't know.
+// Values; immutable; safe from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "keyspace/family.hpp"
+
+namespace inkwell::keyspace {
+
+class Key {
+ public:
+  Family family() const noexcept { return family_; }
+  const std::string& str() const noexcept { return text_; }
+  /// The part between the first '{' and the next '}', by which Redis Cluster places it; the whole key where there is
+  /// none.
+  std::string_view hash_tag() const noexcept;
+  bool operator==(const Key&) const = default;
+
+ private:
+  friend class Keys;
+  Key(Family family, std::string text) : family_(family), text_(std::move(text)) {}
+  Family family_;
+  std::string text_;
+};
+
+/// Makes the keys of one tenant. Names from outside (channel names, owners, idempotency keys, model names) may hold any
+/// byte: whatever would break the key's form ('{', '}', ':', '%', controls, bytes beyond ASCII) is percent-encoded, so
+/// distinct names give distinct keys. The caller bounds their length.
+class Keys {
+ public:
+  /// `tenant` is non-empty; `prefix` is "ink" unless the operator shares a Redis between installations.
+  explicit Keys(std::string_view tenant, std::string_view prefix = "ink");
+
+  Key conversation(std::string_view id) const;
+  Key conversation_items(std::string_view id) const;
+  Key conversation_index(std::string_view owner) const;
+  Key conversation_idempotency(std::string_view id, std::string_view key) const;
+  Key channel_log(std::string_view name) const;
+  Key channel_live(std::string_view name) const;
+  Key channel_subscribers(std::string_view name) const;
+  Key channel_idempotency(std::string_view name, std::string_view key) const;
+  /// `digest` is the SHA-256 of the input in hexadecimal.
+  Key embedding(std::string_view model, std::uint32_t dimensions, std::string_view digest) const;
+  Key embedding_lease(std::string_view model, std::uint32_t dimensions, std::string_view digest) const;
+  Key hot_set(std::string_view model) const;
+
+  const std::string& tenant() const noexcept { return tenant_; }
+  /// What every key of this tenant starts with: "ink:<tenant>:".
+  const std::string& prefix() const noexcept { return prefix_; }
+
+ private:
+  std::string tenant_;
+  std::string prefix_;
+};
+
+/// A family's lifetime with its jitter applied: uniform in [lifetime, lifetime * (1 + jitter)], from `random` in [0,
+/// 1).
+std::chrono::milliseconds lifetime_with_jitter(Family family, double random) noexcept;
+
+/// Whether a sliding lifetime should be set anew: not while more than 29/30 of it is left.
+bool sliding_refresh_due(std::chrono::milliseconds lifetime, std::chrono::milliseconds left) noexcept;
+
+}  // namespace inkwell::keyspace

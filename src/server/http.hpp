@@ -1,0 +1,75 @@
+// The server's own view of an HTTP exchange: what a route handler gets and what it gives back. Handlers never see a
+// socket or Beast's message types, except through StreamTakeover. Values; used on the worker's thread.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/http/fields.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <inkwell/error.hpp>
+
+#include "base/asio.hpp"
+
+namespace inkwell::server {
+
+namespace http = boost::beast::http;
+
+/// A request, whole: the body has been read and is within the limits.
+struct HttpRequest {
+  http::verb method = http::verb::get;
+  std::string path;  ///< percent-decoded, without the query; never holds a NUL or control character
+  std::vector<std::pair<std::string, std::string>> query;        ///< decoded, in order, duplicates kept
+  std::vector<std::pair<std::string, std::string>> path_params;  ///< what the route's {name}s matched, decoded
+  http::fields headers;
+  std::string body;
+  std::string request_id;  ///< the client's x-request-id if it is a sane token, else ours
+  std::string tenant;      ///< whom the credentials belong to; "default" without authentication
+  asio::ip::tcp::endpoint peer;
+
+  std::optional<std::string_view> query_param(std::string_view name) const;  ///< the first of that name
+  std::string_view path_param(std::string_view name) const;                  ///< must exist in the route's template
+  std::optional<std::string_view> header(std::string_view name) const;
+};
+
+/// The socket of a connection whose handler took it over after the request was read. The response header has not been
+/// sent: the new owner writes everything from the status line on, and closes it. It counts as an open connection until
+/// `released` is destroyed (draining waits for it, and tells it so by `on_drain`).
+struct StreamSocket {
+  asio::ip::tcp::socket socket;
+  std::shared_ptr<void> released;
+};
+
+struct StreamTakeover {
+  /// Called once, on the worker's thread, after the handler returned. Owns the socket from then on.
+  std::move_only_function<void(StreamSocket)> take;
+};
+
+/// What a handler answers. Content-Length, Date, Server, x-request-id and Connection are added by the session.
+struct HttpResponse {
+  http::status status = http::status::ok;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::string content_type = "application/json";
+  /// When set, this (immutable, shared) is the body and `body` is ignored: a hot value is sent without a copy.
+  std::shared_ptr<const std::string> shared_body;
+};
+
+using HandlerResult = std::variant<HttpResponse, StreamTakeover>;
+
+/// The one table from ErrorKind to HTTP status.
+http::status status_of(ErrorKind kind) noexcept;
+
+/// An error as the OpenAI API words it: {"error":{"message","type","param","code"}}; with Retry-After where the error
+/// knows it.
+HttpResponse error_response(const Error& error);
+
+}  // namespace inkwell::server

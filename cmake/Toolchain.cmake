@@ -30,8 +30,7 @@ else()
   target_compile_options(inkwell_options INTERFACE -Wno-unused-command-line-argument)
 endif()
 target_compile_definitions(inkwell_options INTERFACE
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
-  BOOST_BEAST_USE_STD_STRING_VIEW)
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION)
 # What the precompiled header includes is linked by all: its macros must be the same everywhere or it cannot be shared.
 target_link_libraries(inkwell_options INTERFACE Threads::Threads Boost::headers Boost::json Boost::url fmt::fmt)
 target_include_directories(inkwell_options INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)

@@ -1,0 +1,93 @@
+#include "keyspace/key.hpp"
+
+#include <fmt/format.h>
+#include <stdexcept>
+
+namespace inkwell::keyspace {
+namespace {
+
+bool plain(unsigned char c) {
+  return c > 0x20 && c < 0x7f && c != '{' && c != '}' && c != ':' && c != '%' && c != '*' && c != '?' && c != '[' &&
+         c != ']' && c != '\\';
+}
+
+// Percent-encoding (RFC 3986, section 2.1) of all that would break a key's form or act as a glob: injective, because
+// '%' is encoded.
+std::string encoded(std::string_view name) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string text;
+  text.reserve(name.size());
+  for (const char character : name) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (plain(byte)) {
+      text.push_back(character);
+    } else {
+      text.push_back('%');
+      text.push_back(kDigits[byte >> 4]);
+      text.push_back(kDigits[byte & 15]);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view Key::hash_tag() const noexcept {
+  const auto open = text_.find('{');
+  if (open == std::string::npos) return text_;
+  const auto close = text_.find('}', open + 1);
+  // An empty tag is no tag (Redis Cluster specification, "Hash tags").
+  if (close == std::string::npos || close == open + 1) return text_;
+  return std::string_view(text_).substr(open + 1, close - open - 1);
+}
+
+Keys::Keys(std::string_view tenant, std::string_view prefix) : tenant_(tenant) {
+  if (tenant.empty() || prefix.empty()) throw std::logic_error("keyspace::Keys: tenant and prefix must not be empty");
+  prefix_ = encoded(prefix) + ":" + encoded(tenant) + ":";
+}
+
+Key Keys::conversation(std::string_view id) const {
+  return {Family::conversation, fmt::format("{}conv:{{{}}}", prefix_, encoded(id))};
+}
+Key Keys::conversation_items(std::string_view id) const {
+  return {Family::conversation_items, fmt::format("{}conv:{{{}}}:items", prefix_, encoded(id))};
+}
+Key Keys::conversation_index(std::string_view owner) const {
+  return {Family::conversation_index, fmt::format("{}convs:{{{}}}", prefix_, encoded(owner))};
+}
+Key Keys::conversation_idempotency(std::string_view id, std::string_view key) const {
+  return {Family::conversation_idempotency, fmt::format("{}conv:{{{}}}:idem:{}", prefix_, encoded(id), encoded(key))};
+}
+Key Keys::channel_log(std::string_view name) const {
+  return {Family::channel_log, fmt::format("{}chan:{{{}}}", prefix_, encoded(name))};
+}
+Key Keys::channel_live(std::string_view name) const {
+  return {Family::channel_live, fmt::format("{}chan:{{{}}}:live", prefix_, encoded(name))};
+}
+Key Keys::channel_subscribers(std::string_view name) const {
+  return {Family::channel_subscribers, fmt::format("{}chan:{{{}}}:subs", prefix_, encoded(name))};
+}
+Key Keys::channel_idempotency(std::string_view name, std::string_view key) const {
+  return {Family::channel_idempotency, fmt::format("{}chan:{{{}}}:idem:{}", prefix_, encoded(name), encoded(key))};
+}
+Key Keys::embedding(std::string_view model, std::uint32_t dimensions, std::string_view digest) const {
+  return {Family::embedding, fmt::format("{}emb:{}:{}:{}", prefix_, encoded(model), dimensions, digest)};
+}
+Key Keys::embedding_lease(std::string_view model, std::uint32_t dimensions, std::string_view digest) const {
+  return {Family::embedding_lease, fmt::format("{}emb:{}:{}:{}:lease", prefix_, encoded(model), dimensions, digest)};
+}
+Key Keys::hot_set(std::string_view model) const {
+  return {Family::hot_set, fmt::format("{}hot:{}", prefix_, encoded(model))};
+}
+
+std::chrono::milliseconds lifetime_with_jitter(Family family, double random) noexcept {
+  const auto& row = rule(family);
+  const double extra = static_cast<double>(row.lifetime.count()) * row.jitter_per_mille / 1000.0 * random;
+  return row.lifetime + std::chrono::milliseconds(static_cast<std::int64_t>(extra));
+}
+
+bool sliding_refresh_due(std::chrono::milliseconds lifetime, std::chrono::milliseconds left) noexcept {
+  return left.count() <= lifetime.count() - lifetime.count() / 30;
+}
+
+}  // namespace inkwell::keyspace

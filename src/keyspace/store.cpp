@@ -1,0 +1,74 @@
+#include "keyspace/store.hpp"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <stdexcept>
+
+namespace inkwell::keyspace {
+namespace {
+
+// Commands that change nothing. Whatever is not listed is refused: a new write command is then never let through by
+// omission.
+constexpr std::array<std::string_view, 22> kReads{"EXISTS", "GET",    "GETRANGE",    "HEXISTS", "HGET",   "HGETALL",
+                                                  "HLEN",   "HMGET",  "PEXPIRETIME", "PTTL",    "STRLEN", "TTL",
+                                                  "TYPE",   "XINFO",  "XLEN",        "XRANGE",  "XREAD",  "XREVRANGE",
+                                                  "ZCARD",  "ZRANGE", "ZSCORE",      "MEMORY"};
+
+std::chrono::milliseconds jittered(Family family) {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return lifetime_with_jitter(family, std::uniform_real_distribution<double>(0.0, 1.0)(random));
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<redis::Reply>> Store::run(const redis::Script& script, std::vector<Key> keys,
+                                                        std::vector<std::string> arguments,
+                                                        redis::CallOptions options) {
+  std::vector<std::string> names;
+  names.reserve(keys.size());
+  for (const auto& key : keys) {
+    if (key.hash_tag() != keys.front().hash_tag()) {
+      throw std::logic_error("keyspace::Store::run: the keys of one step must share a hash tag: " + keys.front().str() +
+                             " and " + key.str());
+    }
+    names.push_back(key.str());
+  }
+  return client_.run(script, std::move(names), std::move(arguments), options);
+}
+
+boost::asio::awaitable<Result<redis::Reply>> Store::execute_read(std::string_view name, redis::Request request) {
+  if (std::ranges::find(kReads, name) == kReads.end()) {
+    throw std::logic_error("keyspace::Store::read: " + std::string(name) + " is not a read command it knows");
+  }
+  return client_.execute(std::move(request), redis::CallOptions{.timeout = {}, .idempotent = true});
+}
+
+boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::get_all(const std::vector<Key>& keys,
+                                                                         redis::CallOptions options) {
+  redis::Request request;
+  for (const auto& key : keys) request.add("GET", key.str());
+  options.idempotent = true;
+  return client_.execute_all(std::move(request), options);
+}
+
+boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::set_all(std::vector<Entry> entries,
+                                                                         redis::CallOptions options) {
+  redis::Request request;
+  for (const auto& entry : entries) {
+    const auto lifetime = entry.lifetime.value_or(jittered(entry.key.family()));
+    request.add("SET", entry.key.str(), entry.value, "PX", std::max<std::int64_t>(lifetime.count(), 1));
+  }
+  options.idempotent = true;
+  return client_.execute_all(std::move(request), options);
+}
+
+boost::asio::awaitable<Result<bool>> Store::erase(const Key& key) {
+  redis::Request request("UNLINK", key.str());
+  const redis::CallOptions options{.timeout = {}, .idempotent = true};
+  auto reply = co_await client_.execute(std::move(request), options);
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  co_return reply->view().integer().value_or(0) > 0;
+}
+
+}  // namespace inkwell::keyspace

@@ -1,0 +1,90 @@
+// Config: every setting of the program, as plain values. Made by load() (load.hpp) from the defaults in the schema
+// (schema.hpp), so its members have none of their own; each is described there, under the same name.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace inkwell::config {
+
+using Duration = std::chrono::milliseconds;
+
+struct Config {
+  std::string data_dir;
+  std::string tenant;
+
+  struct Listen {
+    std::string host;
+    std::uint16_t port{};
+  } listen;
+
+  struct Server {
+    std::size_t threads{};
+    std::size_t max_connections{};
+    std::size_t max_header_bytes{};
+    std::size_t max_body_bytes{};
+    Duration header_timeout{};
+    Duration body_timeout{};
+    Duration idle_timeout{};
+    Duration write_timeout{};
+    Duration drain_timeout{};
+  } server;
+
+  struct Auth {
+    std::string api_key;  ///< a secret; also when it came from api_key_file
+    std::string api_key_file;
+  } auth;
+
+  struct Redis {
+    std::string url;  ///< may hold a password; also when it came from url_file
+    std::string url_file;
+    std::string program;
+    std::string prefix;
+    Duration connect_timeout{};
+    Duration command_timeout{};
+    Duration health_interval{};
+    Duration health_timeout{};
+    Duration backoff_cap{};
+    std::size_t max_queued_requests{};
+    std::size_t max_queued_bytes{};
+  } redis;
+
+  struct Conversations {
+    Duration lifetime{};
+  } conversations;
+
+  struct Events {
+    Duration lifetime{};
+    std::size_t max_entries{};
+    std::size_t ring_bytes{};
+    Duration heartbeat{};
+    Duration retry{};
+  } events;
+
+  struct Embeddings {
+    Duration lifetime{};
+    std::size_t dimensions{};
+    struct Hot {
+      std::size_t max_bytes{};
+      Duration ttl{};
+    } hot;
+    struct Upstream {
+      std::string url;
+      std::string api_key;  ///< a secret; also when it came from api_key_file
+      std::string api_key_file;
+      std::vector<std::string> models;
+      std::size_t batch_size{};
+      Duration timeout{};
+    } upstream;
+  } embeddings;
+
+  struct Log {
+    std::string level;
+    std::string format;
+  } log;
+};
+
+}  // namespace inkwell::config

@@ -1,0 +1,290 @@
+#include "config/schema.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <type_traits>
+
+namespace inkwell::config {
+namespace {
+
+// Writes a value to the member at `Path`; parse() has checked that it fits.
+template <auto... Path>
+void store(Config& config, const Value& value) {
+  auto& field = (config.*....*Path);
+  using Field = std::remove_reference_t<decltype(field)>;
+  if constexpr (std::is_same_v<Field, Duration>) {
+    field = Duration(std::get<std::int64_t>(value));
+  } else if constexpr (std::is_same_v<Field, bool>) {
+    field = std::get<bool>(value);
+  } else if constexpr (std::is_integral_v<Field>) {
+    field = static_cast<Field>(std::get<std::int64_t>(value));
+  } else {
+    field = std::get<Field>(value);
+  }
+}
+
+constexpr std::int64_t kKiB = 1 << 10;
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr std::int64_t kGiB = 1 << 30;
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kLongest = 3650 * kDay;
+constexpr Bounds kAnyText{0, 4096};
+constexpr Bounds kSomeText{1, 256};
+constexpr Bounds kTimeout{1, kHour};
+
+std::vector<Setting> make_schema() {
+  using C = Config;
+  using S = C::Server;
+  using R = C::Redis;
+  using V = C::Events;
+  using E = C::Embeddings;
+  using U = E::Upstream;
+  std::vector<Setting> all = {
+      {"data_dir", Type::path, "", kAnyText,
+       "Where the embedded Redis keeps its data; by default $XDG_DATA_HOME/inkwell or ~/.local/share/inkwell.",
+       store<&C::data_dir>},
+      {"tenant", Type::name, "default", kSomeText, "Whose keys are used: the second part of every Redis key.",
+       store<&C::tenant>},
+
+      {"listen.host", Type::text, "127.0.0.1", kSomeText,
+       "The address to listen on. Beyond loopback, authentication must be configured.",
+       store<&C::listen, &C::Listen::host>},
+      {"listen.port",
+       Type::integer,
+       "4659",
+       {0, 65535},
+       "The port to listen on; 0 takes any free one.",
+       store<&C::listen, &C::Listen::port>},
+
+      {"server.threads",
+       Type::integer,
+       "0",
+       {0, 1024},
+       "Worker threads; 0 starts one for each CPU.",
+       store<&C::server, &S::threads>},
+      {"server.max_connections",
+       Type::integer,
+       "65536",
+       {1, 10'000'000},
+       "Open connections, beyond which new ones are refused.",
+       store<&C::server, &S::max_connections>},
+      {"server.max_header_bytes",
+       Type::size,
+       "16KiB",
+       {kKiB, kMiB},
+       "Largest request head, in bytes.",
+       store<&C::server, &S::max_header_bytes>},
+      {"server.max_body_bytes",
+       Type::size,
+       "32MiB",
+       {kKiB, kGiB},
+       "Largest request body, in bytes.",
+       store<&C::server, &S::max_body_bytes>},
+      {"server.header_timeout", Type::duration, "10s", kTimeout, "Time a client has to send a request's head.",
+       store<&C::server, &S::header_timeout>},
+      {"server.body_timeout", Type::duration, "1m", kTimeout, "Time a client has to send a request's body.",
+       store<&C::server, &S::body_timeout>},
+      {"server.idle_timeout", Type::duration, "75s", kTimeout,
+       "How long a connection may wait between two requests before it is closed.", store<&C::server, &S::idle_timeout>},
+      {"server.write_timeout", Type::duration, "30s", kTimeout,
+       "How long a client may take to accept an answer before it is cut off.", store<&C::server, &S::write_timeout>},
+      {"server.drain_timeout",
+       Type::duration,
+       "20s",
+       {0, kHour},
+       "How long requests in flight may take to end when the server is told to stop.",
+       store<&C::server, &S::drain_timeout>},
+
+      {"auth.api_key", Type::text, "", kAnyText,
+       "The key clients must present as a bearer token; without one, no request needs credentials.",
+       store<&C::auth, &C::Auth::api_key>},
+      {"auth.api_key_file", Type::path, "", kAnyText, "A file that holds auth.api_key.",
+       store<&C::auth, &C::Auth::api_key_file>},
+
+      {"redis.url", Type::redis_url, "", kAnyText,
+       "Your Redis or Valkey: redis://[user:password@]host[:port][/db] or unix:///path; without it, Inkwell starts its "
+       "own.",
+       store<&C::redis, &R::url>},
+      {"redis.url_file", Type::path, "", kAnyText, "A file that holds redis.url.", store<&C::redis, &R::url_file>},
+      {"redis.program", Type::path, "", kAnyText,
+       "The server program to embed; by default redis-server, then valkey-server, from PATH.",
+       store<&C::redis, &R::program>},
+      {"redis.prefix", Type::name, "ink", kSomeText,
+       "The first part of every Redis key; change it where installations share a Redis.", store<&C::redis, &R::prefix>},
+      {"redis.connect_timeout", Type::duration, "5s", kTimeout, "Time to connect and to log in.",
+       store<&C::redis, &R::connect_timeout>},
+      {"redis.command_timeout", Type::duration, "5s", kTimeout, "Time a command has to be answered.",
+       store<&C::redis, &R::command_timeout>},
+      {"redis.health_interval",
+       Type::duration,
+       "5s",
+       {10, kHour},
+       "A silent connection is probed after this long.",
+       store<&C::redis, &R::health_interval>},
+      {"redis.health_timeout",
+       Type::duration,
+       "5s",
+       {10, kHour},
+       "A probed connection is given up when nothing comes for this long.",
+       store<&C::redis, &R::health_timeout>},
+      {"redis.backoff_cap",
+       Type::duration,
+       "2s",
+       {1, kHour},
+       "The longest wait between two attempts to connect.",
+       store<&C::redis, &R::backoff_cap>},
+      {"redis.max_queued_requests",
+       Type::integer,
+       "65536",
+       {1, 10'000'000},
+       "Commands of one worker that may wait for an answer; more are refused as overload.",
+       store<&C::redis, &R::max_queued_requests>},
+      {"redis.max_queued_bytes",
+       Type::size,
+       "256MiB",
+       {kMiB, 64 * kGiB},
+       "Bytes of commands of one worker that may wait to be sent; more are refused as overload.",
+       store<&C::redis, &R::max_queued_bytes>},
+
+      {"conversations.lifetime",
+       Type::duration,
+       "30d",
+       {kSecond, kLongest},
+       "How long a conversation lives after its last use.",
+       store<&C::conversations, &C::Conversations::lifetime>},
+
+      {"events.lifetime",
+       Type::duration,
+       "1d",
+       {kSecond, kLongest},
+       "How long a channel's history lives after its last event.",
+       store<&C::events, &V::lifetime>},
+      {"events.max_entries",
+       Type::integer,
+       "1000",
+       {1, 10'000'000},
+       "How many events of a channel are kept.",
+       store<&C::events, &V::max_entries>},
+      {"events.ring_bytes",
+       Type::size,
+       "4MiB",
+       {64 * kKiB, kGiB},
+       "Memory for the recent events of one channel that has subscribers.",
+       store<&C::events, &V::ring_bytes>},
+      {"events.heartbeat",
+       Type::duration,
+       "15s",
+       {100, kHour},
+       "How often a silent event stream is sent a comment.",
+       store<&C::events, &V::heartbeat>},
+      {"events.retry",
+       Type::duration,
+       "2s",
+       {100, kHour},
+       "How long an EventSource is told to wait before it reconnects.",
+       store<&C::events, &V::retry>},
+
+      {"embeddings.lifetime",
+       Type::duration,
+       "30d",
+       {kSecond, kLongest},
+       "How long an embedding is kept in Redis after its last use.",
+       store<&C::embeddings, &E::lifetime>},
+      {"embeddings.dimensions",
+       Type::integer,
+       "384",
+       {8, 4096},
+       "Length of the built-in embedder's vectors.",
+       store<&C::embeddings, &E::dimensions>},
+      {"embeddings.hot.max_bytes",
+       Type::size,
+       "256MiB",
+       {kMiB, 1024 * kGiB},
+       "Memory for the hottest embeddings in this process.",
+       store<&C::embeddings, &E::hot, &E::Hot::max_bytes>},
+      {"embeddings.hot.ttl",
+       Type::duration,
+       "1h",
+       {kSecond, kLongest},
+       "How long an embedding stays in this process before it is asked for again.",
+       store<&C::embeddings, &E::hot, &E::Hot::ttl>},
+      {"embeddings.upstream.url", Type::http_url, "", kAnyText,
+       "An OpenAI-compatible server, up to and with its /v1; without it, the built-in lexical embedder answers.",
+       store<&C::embeddings, &E::upstream, &U::url>},
+      {"embeddings.upstream.api_key", Type::text, "", kAnyText, "The bearer token sent to the upstream.",
+       store<&C::embeddings, &E::upstream, &U::api_key>},
+      {"embeddings.upstream.api_key_file", Type::path, "", kAnyText, "A file that holds embeddings.upstream.api_key.",
+       store<&C::embeddings, &E::upstream, &U::api_key_file>},
+      {"embeddings.upstream.models",
+       Type::list,
+       "",
+       {0, 256},
+       "The models the upstream is asked for; empty passes on whatever a client names.",
+       store<&C::embeddings, &E::upstream, &U::models>},
+      {"embeddings.upstream.batch_size",
+       Type::integer,
+       "256",
+       {1, 2048},
+       "Most inputs in one request to the upstream.",
+       store<&C::embeddings, &E::upstream, &U::batch_size>},
+      {"embeddings.upstream.timeout",
+       Type::duration,
+       "30s",
+       {100, kHour},
+       "Time the upstream has to answer.",
+       store<&C::embeddings, &E::upstream, &U::timeout>},
+
+      {"log.level", Type::choice, "info", {}, "How much is logged.", store<&C::log, &C::Log::level>},
+      {"log.format", Type::choice, "text", {}, "How a line of the log looks.", store<&C::log, &C::Log::format>},
+  };
+  auto at = [&](std::string_view name) -> Setting& { return *std::ranges::find(all, name, &Setting::name); };
+  at("auth.api_key").secret = true;
+  at("auth.api_key_file").secret_file_of = "auth.api_key";
+  at("redis.url_file").secret_file_of = "redis.url";
+  at("embeddings.upstream.api_key").secret = true;
+  at("embeddings.upstream.api_key_file").secret_file_of = "embeddings.upstream.api_key";
+  at("log.level").choices = {"trace", "debug", "info", "warn", "error"};
+  at("log.level").reloadable = true;
+  at("log.format").choices = {"text", "json"};
+  return all;
+}
+
+std::string spelled(std::string_view name, std::string_view start, char separator, bool upper) {
+  std::string text(start);
+  for (const char c : name) {
+    const bool breaks = c == '.' || (separator == '-' && c == '_');
+    text += breaks ? separator : upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const Setting> schema() {
+  static const std::vector<Setting> all = make_schema();
+  return all;
+}
+
+const Setting* find(std::string_view name) {
+  const auto all = schema();
+  const auto found = std::ranges::find(all, name, &Setting::name);
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string environment_name(std::string_view name) { return spelled(name, "INKWELL_", '_', true); }
+std::string flag_name(std::string_view name) { return spelled(name, "--", '-', false); }
+
+Config defaults() {
+  Config config;
+  for (const Setting& setting : schema()) {
+    const auto value = parse(setting, setting.fallback);
+    if (!value) throw std::logic_error("the default of " + std::string(setting.name) + " is not valid");
+    setting.store(config, *value);
+  }
+  return config;
+}
+
+}  // namespace inkwell::config

@@ -6,6 +6,7 @@
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/verb.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,7 +27,8 @@ namespace http = boost::beast::http;
 /// A request, whole: the body has been read and is within the limits.
 struct HttpRequest {
   http::verb method = http::verb::get;
-  std::string path;  ///< percent-decoded, without the query; never holds a NUL or control character
+  std::string path;      ///< percent-decoded, without the query; valid UTF-8 without NUL or control characters
+  std::string raw_path;  ///< as sent: the router splits this one, so that an encoded '/' stays inside its segment
   std::vector<std::pair<std::string, std::string>> query;        ///< decoded, in order, duplicates kept
   std::vector<std::pair<std::string, std::string>> path_params;  ///< what the route's {name}s matched, decoded
   http::fields headers;
@@ -41,15 +43,17 @@ struct HttpRequest {
 };
 
 /// The socket of a connection whose handler took it over after the request was read. The response header has not been
-/// sent: the new owner writes everything from the status line on, and closes it. It counts as an open connection until
-/// `released` is destroyed (draining waits for it, and tells it so by `on_drain`).
+/// sent: the new owner writes everything from the status line on ("Connection: close": what the client pipelined behind
+/// the request is dropped), and closes it. It counts as an open connection until `released` is destroyed, on the
+/// worker's thread: draining waits for that, and says so by Worker::on_drain.
 struct StreamSocket {
   asio::ip::tcp::socket socket;
   std::shared_ptr<void> released;
 };
 
 struct StreamTakeover {
-  /// Called once, on the worker's thread, after the handler returned. Owns the socket from then on.
+  /// Called once, on the worker's thread, after the handler returned and the session has let go of its buffers. Owns
+  /// the socket from then on. Not called for HEAD (the session answers 200 without a body).
   std::move_only_function<void(StreamSocket)> take;
 };
 
@@ -71,5 +75,11 @@ http::status status_of(ErrorKind kind) noexcept;
 /// An error as the OpenAI API words it: {"error":{"message","type","param","code"}}; with Retry-After where the error
 /// knows it.
 HttpResponse error_response(const Error& error);
+
+/// The same for what HTTP itself refuses and ErrorKind has no word for (405, 408, 431 ...).
+HttpResponse error_response(http::status status, std::string_view code, std::string_view message);
+
+/// "Wed, 21 Oct 2015 07:28:00 GMT" (RFC 9110 section 5.6.7).
+std::string http_date(std::chrono::system_clock::time_point time);
 
 }  // namespace inkwell::server

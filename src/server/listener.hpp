@@ -1,0 +1,44 @@
+// Listener: a worker's acceptor. Every worker listens on the same address with SO_REUSEPORT and the kernel spreads the
+// connections over them. Lives on its worker's thread; owns the acceptor.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <inkwell/error.hpp>
+
+#include "base/asio.hpp"
+
+namespace inkwell::server {
+
+class Worker;
+
+class Listener {
+ public:
+  Listener(Worker& worker, asio::ip::tcp::acceptor acceptor);
+
+  /// Accepts until close(). Connections over the limit are answered 503 and closed.
+  asio::awaitable<void> run();
+  void close();
+
+ private:
+  void admit(asio::ip::tcp::socket socket);
+
+  Worker& worker_;
+  asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  std::size_t refusals_under_way_ = 0;
+};
+
+/// Checks the address and binds one listening acceptor for each of `loops`, all to the same port: port 0 is chosen by
+/// the kernel once. Refuses an address beyond loopback unless `authenticated`, and a port that another process listens
+/// on (SO_REUSEPORT alone would quietly share it with another server of the same user).
+Result<std::vector<asio::ip::tcp::acceptor>> listen_all(const std::string& address, std::uint16_t port,
+                                                        bool authenticated,
+                                                        const std::vector<asio::io_context*>& loops);
+
+}  // namespace inkwell::server

@@ -1,0 +1,115 @@
+#include "server/metrics.hpp"
+
+#include "server/http_stats.hpp"
+#include "server/shared.hpp"
+#include "server/worker.hpp"
+
+namespace inkwell::server {
+namespace {
+
+using telemetry::Exposition;
+
+double number(std::uint64_t value) { return static_cast<double>(value); }
+
+template <class Read>
+double sum(const Shared& shared, Read read) {
+  std::uint64_t total = 0;
+  for (const auto& worker : shared.workers) total += read(*worker);
+  return number(total);
+}
+
+/// Series that never counted are left out: most routes know few of the statuses.
+void expose_route(Exposition& out, const Shared& shared, std::size_t index, const std::string& method,
+                  const std::string& path) {
+  for (std::size_t i = 0; i < kCountedStatuses.size(); ++i) {
+    const double count =
+        sum(shared, [&](Worker& worker) { return worker.http_stats().route(index).by_status[i].value(); });
+    if (count == 0) continue;
+    const auto status = kCountedStatuses[i] == 0 ? std::string("other") : std::to_string(kCountedStatuses[i]);
+    out.counter("inkwell_http_requests_total", "Requests answered, by route template; HEAD counts as its GET.", count,
+                {{"method", method}, {"route", path}, {"status", status}});
+  }
+}
+
+void expose_duration(Exposition& out, const Shared& shared, std::size_t index, const std::string& method,
+                     const std::string& path) {
+  telemetry::Histogram::Snapshot total;
+  for (const auto& worker : shared.workers) worker->http_stats().route(index).duration.add_to(total);
+  if (total.count == 0) return;
+  out.histogram("inkwell_http_request_duration_seconds", "From a request's header to the last byte of its answer.",
+                total, {{"method", method}, {"route", path}});
+}
+
+template <class Expose>
+void each_route(const Shared& shared, Expose expose) {
+  for (const Route& route : shared.router.routes()) {
+    const auto method = http::to_string(route.method);
+    expose(route.index, std::string(method.data(), method.size()), route.path);
+  }
+  expose(shared.router.routes().size(), std::string("any"), std::string("unmatched"));
+}
+
+void expose_http(Exposition& out, const Shared& shared) {
+  each_route(shared, [&](std::size_t index, const std::string& method, const std::string& path) {
+    expose_route(out, shared, index, method, path);
+  });
+  each_route(shared, [&](std::size_t index, const std::string& method, const std::string& path) {
+    expose_duration(out, shared, index, method, path);
+  });
+  const auto total = [&](const char* name, const char* help, telemetry::Counter HttpStats::* counter) {
+    out.counter(name, help, sum(shared, [&](Worker& worker) { return (worker.http_stats().*counter).value(); }));
+  };
+  out.gauge("inkwell_http_connections", "Connections open now, streams included.",
+            number(shared.connections.load(std::memory_order_relaxed)));
+  total("inkwell_http_connections_accepted_total", "Connections accepted.", &HttpStats::accepted);
+  total("inkwell_http_connections_refused_total", "Connections over the limit.", &HttpStats::refused);
+  total("inkwell_http_connections_taken_over_total", "Connections that became event streams.", &HttpStats::taken_over);
+  total("inkwell_http_handler_exceptions_total", "Exceptions that escaped a handler: bugs.",
+        &HttpStats::handler_throws);
+  total("inkwell_http_sent_bytes_total", "Bytes of answers, without event streams.", &HttpStats::bytes_sent);
+  total("inkwell_http_body_read_bytes_total", "Bytes of request bodies.", &HttpStats::body_bytes_read);
+}
+
+void expose_redis(Exposition& out, const Shared& shared) {
+  std::vector<redis::ClientStats> all;
+  for (const auto& worker : shared.workers) all.push_back(worker->part_stats().redis);
+  const auto counter = [&](const char* name, const char* help, std::uint64_t redis::ClientStats::* field) {
+    std::uint64_t value = 0;
+    for (const auto& stats : all) value += stats.*field;
+    out.counter(name, help, number(value));
+  };
+  std::size_t connected = 0;
+  std::size_t pending = 0;
+  for (const auto& stats : all) {
+    connected += stats.connected ? 1 : 0;
+    pending += stats.pending;
+  }
+  using Stats = redis::ClientStats;
+  out.gauge("inkwell_redis_connected", "Workers whose Redis link is up.", number(connected));
+  out.gauge("inkwell_redis_pending", "Commands waiting for their answer now.", number(pending));
+  counter("inkwell_redis_requests_total", "Commands accepted.", &Stats::requests);
+  counter("inkwell_redis_replies_total", "Answers matched to a command.", &Stats::replies);
+  counter("inkwell_redis_errors_total", "Answers that were errors of the server.", &Stats::errors);
+  counter("inkwell_redis_timeouts_total", "Deadlines that ran out.", &Stats::timeouts);
+  counter("inkwell_redis_unknown_outcomes_total", "Calls that ended with an unknown outcome.", &Stats::unknown);
+  counter("inkwell_redis_resent_total", "Idempotent commands sent again after a loss.", &Stats::resent);
+  counter("inkwell_redis_rejected_total", "Commands refused because a queue was full.", &Stats::rejected);
+  counter("inkwell_redis_connects_total", "Successful handshakes.", &Stats::connects);
+  counter("inkwell_redis_connect_failures_total", "Failed attempts to connect.", &Stats::connect_failures);
+  counter("inkwell_redis_writes_total", "Write system calls.", &Stats::writes);
+  counter("inkwell_redis_written_bytes_total", "Bytes written.", &Stats::bytes_written);
+  counter("inkwell_redis_read_bytes_total", "Bytes read.", &Stats::bytes_read);
+}
+
+}  // namespace
+
+std::string metrics_text(const Shared& shared) {
+  Exposition out;
+  out.gauge("inkwell_build_info", "1; the labels say what runs.", 1, {{"version", shared.version}});
+  out.gauge("inkwell_workers", "Threads that serve.", number(shared.workers.size()));
+  expose_http(out, shared);
+  expose_redis(out, shared);
+  return out.text();
+}
+
+}  // namespace inkwell::server

@@ -1,0 +1,48 @@
+// What a Server is made from. Plain values; cli fills them from flags, environment and file.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <inkwell/redis/options.hpp>
+
+namespace inkwell::telemetry {
+class Log;
+}
+
+namespace inkwell::server {
+
+struct Limits {
+  std::size_t header_bytes = 16u << 10;  ///< of one request, request line included; beyond: 431
+  std::size_t body_bytes = 32u << 20;    ///< of one request; a route may allow less; beyond: 413
+  std::size_t max_connections = 20'000;  ///< of the whole server, taken-over ones included; beyond: 503 and closed
+};
+
+struct Timeouts {
+  std::chrono::milliseconds header_read{10'000};    ///< from a request's first byte to its header's end; then 408
+  std::chrono::milliseconds body_progress{30'000};  ///< between two pieces of a body; then 408
+  std::chrono::milliseconds idle{75'000};           ///< without a request on a kept connection; then it is closed
+  std::chrono::milliseconds write_stall{30'000};    ///< while the peer takes no byte of an answer; then it is closed
+  std::chrono::milliseconds linger{
+      2'000};  ///< reading and dropping what a refused client still sends, so that it sees why
+  std::chrono::milliseconds drain{10'000};  ///< from the stop request until what still runs is cancelled
+};
+
+struct Options {
+  std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address; beyond loopback only with an api_key
+  std::uint16_t port = 4659;          ///< 0: any free one
+  unsigned threads = 0;               ///< 0: one a core
+  Limits limits;
+  Timeouts timeouts;
+  std::string api_key;             ///< empty: no authentication
+  std::string tenant = "default";  ///< whose keys these are: ink:<tenant>:...
+  std::string key_prefix = "ink";
+  redis::Options redis;
+  std::shared_ptr<telemetry::Log> log;  ///< null: warnings and errors as text to stderr
+};
+
+}  // namespace inkwell::server

@@ -1,0 +1,8 @@
+#include "server/router.hpp"
+#include "server/routes/routes.hpp"
+
+namespace inkwell::server {
+
+void add_conversation_routes(Router&) {}
+
+}  // namespace inkwell::server

@@ -1,0 +1,13 @@
+// Every resource's routes, a function a file. Called once per server, before its workers start.
+#pragma once
+
+namespace inkwell::server {
+
+class Router;
+
+void add_health_routes(Router& router);        ///< /healthz, /readyz, /metrics
+void add_conversation_routes(Router& router);  ///< /v1/conversations...
+void add_channel_routes(Router& router);       ///< /v1/channels..., /.well-known/mercure
+void add_embedding_routes(Router& router);     ///< /v1/embeddings
+
+}  // namespace inkwell::server

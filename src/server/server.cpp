@@ -1,0 +1,123 @@
+#include "server/server.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+#include <thread>
+
+#include "server/listener.hpp"
+#include "server/routes/routes.hpp"
+#include "server/shared.hpp"
+#include "server/worker.hpp"
+
+namespace inkwell::server {
+namespace {
+
+Options completed(Options options) {
+  if (options.threads == 0) options.threads = std::max(1U, std::thread::hardware_concurrency());
+  if (!options.log) {
+    telemetry::LogOptions quiet;
+    quiet.level = telemetry::Level::warn;
+    options.log = std::make_shared<telemetry::Log>(quiet);
+  }
+  return options;
+}
+
+/// Signals are for the thread that waits for them: a worker must not be the one the kernel picks.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+std::string_view version() noexcept { return INKWELL_VERSION; }
+
+Shared::Shared(Options options_)
+    : options(completed(std::move(options_))), version(server::version()), log(options.log), api_key(options.api_key) {
+  add_health_routes(router);
+  add_conversation_routes(router);
+  add_channel_routes(router);
+  add_embedding_routes(router);
+}
+
+Shared::~Shared() = default;
+
+void Shared::post_to(std::size_t index, std::move_only_function<void(Worker&)> fn) {
+  Worker& worker = *workers[index];
+  asio::post(worker.io(), [&worker, fn = std::move(fn)]() mutable { fn(worker); });
+}
+
+struct Server::State {
+  explicit State(Options options) : shared(std::move(options)) {}
+  Shared shared;
+  asio::ip::tcp::endpoint endpoint;
+  std::vector<std::thread> threads;
+};
+
+Server::Server(Options options) : state_(std::make_unique<State>(std::move(options))) {}
+
+Server::~Server() {
+  if (state_->threads.empty()) return;
+  request_stop();
+  request_stop();
+  wait();
+}
+
+Router& Server::router() noexcept { return state_->shared.router; }
+
+Result<void> Server::start() {
+  Shared& shared = state_->shared;
+  // A write to a connection the peer has closed is an error code here, not the end of the process.
+  ::signal(SIGPIPE, SIG_IGN);
+  std::vector<asio::io_context*> loops;
+  for (std::size_t i = 0; i < shared.options.threads; ++i) {
+    shared.workers.push_back(std::make_unique<Worker>(i, shared));
+    loops.push_back(&shared.workers.back()->io());
+  }
+  auto acceptors = listen_all(shared.options.address, shared.options.port, shared.api_key.required(), loops);
+  if (!acceptors) {
+    return std::unexpected(std::move(acceptors.error()));
+  }
+  state_->endpoint = acceptors->front().local_endpoint();
+  const SignalsBlocked blocked;
+  for (std::size_t i = 0; i < shared.workers.size(); ++i) {
+    state_->threads.emplace_back([worker = shared.workers[i].get(), acceptor = std::move((*acceptors)[i])]() mutable {
+      worker->run(std::move(acceptor));
+    });
+  }
+  return {};
+}
+
+asio::ip::tcp::endpoint Server::endpoint() const { return state_->endpoint; }
+
+std::string Server::url() const {
+  const auto address = state_->endpoint.address();
+  const auto host = address.is_v6() ? fmt::format("[{}]", address.to_string()) : address.to_string();
+  return fmt::format("http://{}:{}", host, state_->endpoint.port());
+}
+
+void Server::request_stop() {
+  const bool again = state_->shared.draining.exchange(true);
+  for (const auto& worker : state_->shared.workers) worker->request_stop(again);
+}
+
+void Server::wait() {
+  for (auto& thread : state_->threads) thread.join();
+  state_->threads.clear();
+  state_->shared.workers.clear();
+}
+
+}  // namespace inkwell::server

@@ -1,0 +1,41 @@
+// Shared: what the workers of one server share. Made before the first worker, destroyed after the last. Everything in
+// it is immutable once the workers run, or thread-safe by its own type.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/auth.hpp"
+#include "server/options.hpp"
+#include "server/router.hpp"
+#include "telemetry/log.hpp"
+
+namespace inkwell::server {
+
+class Worker;
+
+struct Shared {
+  explicit Shared(Options options);
+  ~Shared();
+
+  const Options options;
+  const std::string version;  ///< of inkwell, for inkwell_build_info and the Server header
+  std::shared_ptr<telemetry::Log> log;
+  ApiKey api_key;
+  Router router;
+
+  std::atomic<std::size_t> connections{0};  ///< open now, over all workers
+  std::atomic<bool> draining{false};        ///< a stop was requested; never goes back
+
+  std::vector<std::unique_ptr<Worker>> workers;  ///< filled before their threads start, emptied after they have ended
+
+  /// Runs `fn` on the thread of worker `index`, in the order posted from any one thread. Thread-safe. Dropped, unrun,
+  /// when that worker has ended already.
+  void post_to(std::size_t index, std::move_only_function<void(Worker&)> fn);
+};
+
+}  // namespace inkwell::server

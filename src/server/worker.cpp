@@ -1,0 +1,155 @@
+#include "server/worker.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <mutex>
+
+#include "server/connections.hpp"
+#include "server/http_stats.hpp"
+#include "server/listener.hpp"
+#include "server/shared.hpp"
+
+namespace inkwell::server {
+namespace {
+
+redis::Options redis_options(const Shared& shared, std::size_t index) {
+  redis::Options options = shared.options.redis;
+  const auto outer = options.on_event;
+  options.on_event = [log = shared.log, index, outer](const redis::LinkEvent& event) {
+    const bool bad = event.kind == redis::LinkEvent::Kind::lost || event.kind == redis::LinkEvent::Kind::connect_failed;
+    log->write(bad ? telemetry::Level::warn : telemetry::Level::debug, "redis",
+               {{"detail", event.detail}, {"worker", static_cast<std::int64_t>(index)}});
+    if (outer) outer(event);
+  };
+  return options;
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: the parts before the Redis client they use, all before the loop.
+struct Worker::State {
+  State(std::size_t index_, Shared& shared_, Worker& self_)
+      : index(index_),
+        shared(shared_),
+        self(self_),
+        work(asio::make_work_guard(io)),
+        life(io.get_executor()),
+        gate(io.get_executor()),
+        drain_timer(io),
+        sweep_timer(io),
+        connections(shared_),
+        http_stats(shared_.router.routes().size()),
+        redis(io.get_executor(), redis_options(shared_, index_)),
+        store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)) {}
+
+  asio::awaitable<void> sweep();
+  asio::awaitable<void> shut_down();
+  asio::awaitable<void> close_parts();
+  void publish_stats();
+
+  const std::size_t index;
+  Shared& shared;
+  Worker& self;
+  asio::io_context io{1};  // one thread runs it; others may post
+  asio::executor_work_guard<asio::io_context::executor_type> work;
+  Gate life;  ///< the worker's own coroutines: accept, sweep, shut down
+  Gate gate;  ///< the connections'
+  std::unique_ptr<Listener> listener;
+  asio::steady_timer drain_timer;
+  asio::steady_timer sweep_timer;
+  bool stopping = false;
+  bool stopped = false;
+  Connections connections;
+  HttpStats http_stats;
+
+  redis::Client redis;
+  keyspace::Store store;
+
+  mutable std::mutex stats_mutex;  // taken four times a second here, and by whoever scrapes
+  PartStats stats;
+};
+
+Worker::Worker(std::size_t index, Shared& shared) : state_(std::make_unique<State>(index, shared, *this)) {}
+Worker::~Worker() = default;
+
+std::size_t Worker::index() const noexcept { return state_->index; }
+asio::io_context& Worker::io() noexcept { return state_->io; }
+Gate& Worker::gate() noexcept { return state_->gate; }
+Shared& Worker::shared() noexcept { return state_->shared; }
+redis::Client& Worker::redis() noexcept { return state_->redis; }
+keyspace::Store& Worker::store() noexcept { return state_->store; }
+Connections& Worker::connections() noexcept { return state_->connections; }
+HttpStats& Worker::http_stats() noexcept { return state_->http_stats; }
+
+std::shared_ptr<void> Worker::on_drain(std::function<void()> callback) {
+  return state_->connections.on_drain(std::move(callback));
+}
+
+void Worker::run(asio::ip::tcp::acceptor acceptor) {
+  State& state = *state_;
+  state.listener = std::make_unique<Listener>(*this, std::move(acceptor));
+  state.life.spawn("accept", state.listener->run());
+  state.life.spawn("sweep", state.sweep());
+  state.io.run();
+  state.listener.reset();
+}
+
+void Worker::request_stop(bool at_once) {
+  asio::post(state_->io, [this, at_once] {
+    State& state = *state_;
+    if (!state.stopping) {
+      state.stopping = true;
+      state.life.spawn("shut down", state.shut_down());
+    }
+    if (at_once) state.drain_timer.expires_at(asio::steady_timer::time_point::min());
+  });
+}
+
+PartStats Worker::part_stats() const {
+  const std::lock_guard lock(state_->stats_mutex);
+  return state_->stats;
+}
+
+void Worker::State::publish_stats() {
+  PartStats now;
+  now.redis = redis.stats();
+  const std::lock_guard lock(stats_mutex);
+  stats = now;
+}
+
+asio::awaitable<void> Worker::State::sweep() {
+  const auto interval = connections.sweep_interval();
+  while (!stopped) {
+    publish_stats();
+    connections.sweep(Connection::Clock::now());
+    sweep_timer.expires_after(interval);
+    co_await sweep_timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+asio::awaitable<void> Worker::State::shut_down() {
+  const auto executor = co_await asio::this_coro::executor;
+  listener->close();
+  drain_timer.expires_after(shared.options.timeouts.drain);
+  connections.drain();
+  // Taken-over sockets live outside the gate: the count is what tells that all are gone.
+  const auto idle_poll = std::chrono::milliseconds(5);
+  asio::steady_timer poll(executor);
+  while (connections.open() > 0 && asio::steady_timer::clock_type::now() < drain_timer.expiry()) {
+    poll.expires_after(idle_poll);
+    co_await poll.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  co_await gate.close();
+  co_await close_parts();
+  stopped = true;
+  sweep_timer.cancel();
+  work.reset();
+}
+
+// Each part here, in the reverse order of construction; the Redis client last.
+asio::awaitable<void> Worker::State::close_parts() { co_await redis.close(); }
+
+}  // namespace inkwell::server

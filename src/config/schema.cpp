@@ -67,7 +67,7 @@ std::vector<Setting> make_schema() {
        store<&C::server, &S::threads>},
       {"server.max_connections",
        Type::integer,
-       "65536",
+       "20000",
        {1, 10'000'000},
        "Open connections, beyond which new ones are refused.",
        store<&C::server, &S::max_connections>},
@@ -83,17 +83,17 @@ std::vector<Setting> make_schema() {
        {kKiB, kGiB},
        "Largest request body, in bytes.",
        store<&C::server, &S::max_body_bytes>},
-      {"server.header_timeout", Type::duration, "10s", kTimeout, "Time a client has to send a request's head.",
-       store<&C::server, &S::header_timeout>},
-      {"server.body_timeout", Type::duration, "1m", kTimeout, "Time a client has to send a request's body.",
-       store<&C::server, &S::body_timeout>},
+      {"server.header_timeout", Type::duration, "10s", kTimeout,
+       "Time a client has to send a request's head, from its first byte.", store<&C::server, &S::header_timeout>},
+      {"server.body_timeout", Type::duration, "30s", kTimeout,
+       "How long a client may pause while it sends a request's body.", store<&C::server, &S::body_timeout>},
       {"server.idle_timeout", Type::duration, "75s", kTimeout,
        "How long a connection may wait between two requests before it is closed.", store<&C::server, &S::idle_timeout>},
       {"server.write_timeout", Type::duration, "30s", kTimeout,
-       "How long a client may take to accept an answer before it is cut off.", store<&C::server, &S::write_timeout>},
+       "How long a client may take no byte of its answer before it is cut off.", store<&C::server, &S::write_timeout>},
       {"server.drain_timeout",
        Type::duration,
-       "20s",
+       "10s",
        {0, kHour},
        "How long requests in flight may take to end when the server is told to stop.",
        store<&C::server, &S::drain_timeout>},
@@ -246,7 +246,7 @@ std::vector<Setting> make_schema() {
   at("redis.url_file").secret_file_of = "redis.url";
   at("embeddings.upstream.api_key").secret = true;
   at("embeddings.upstream.api_key_file").secret_file_of = "embeddings.upstream.api_key";
-  at("log.level").choices = {"trace", "debug", "info", "warn", "error"};
+  at("log.level").choices = {"debug", "info", "warn", "error", "off"};
   at("log.level").reloadable = true;
   at("log.format").choices = {"text", "json"};
   return all;

@@ -17,14 +17,21 @@ HttpResponse malformed(std::string_view message) {
   return error_response(http::status::bad_request, "malformed_request", message);
 }
 
-HttpResponse parse_failure(const boost::system::error_code& ec) {
-  if (ec == http::error::bad_version) {
+/// Whether the request line ends in a version that is well-formed but not ours: " HTTP/2.0".
+bool other_version(std::string_view bytes) {
+  const auto line = bytes.substr(0, bytes.find("\r\n"));
+  constexpr std::string_view kName = " HTTP/";
+  constexpr std::size_t kSize = kName.size() + 3;
+  if (line.size() < kSize) return false;
+  const auto end = line.substr(line.size() - kSize);
+  const auto digit = [&](std::size_t i) { return end[i] >= '0' && end[i] <= '9'; };
+  return end.starts_with(kName) && digit(kSize - 3) && end[kSize - 2] == '.' && digit(kSize - 1);
+}
+
+HttpResponse parse_failure(const boost::system::error_code& ec, std::string_view bytes) {
+  if (ec == http::error::bad_version && other_version(bytes)) {
     return error_response(http::status::http_version_not_supported, "http_version_not_supported",
                           "This server speaks HTTP/1.1 and HTTP/1.0.");
-  }
-  if (ec == http::error::header_limit) {
-    return error_response(http::status::request_header_fields_too_large, "header_too_large",
-                          "The request's header is over the limit.");
   }
   return malformed(fmt::format("The request is not well-formed HTTP: {}.", ec.message()));
 }
@@ -75,7 +82,7 @@ std::expected<RequestHead, HttpResponse> parse_head(RequestParser& parser, std::
   parser.header_limit(static_cast<std::uint32_t>(bytes.size() + 1));
   parser.body_limit(boost::none);
   parser.put(asio::buffer(bytes), ec);
-  if (ec) return std::unexpected(parse_failure(ec));
+  if (ec) return std::unexpected(parse_failure(ec, bytes));
   if (!parser.is_header_done()) return std::unexpected(malformed("The request's header is incomplete."));
 
   auto& message = parser.get();

@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <cstdio>
@@ -16,6 +17,15 @@ namespace {
   std::fprintf(stderr, "inkwell: coroutine '%.*s' ended with an unexpected exception: %s\n",
                static_cast<int>(name.size()), name.data(), what);
   std::abort();
+}
+
+// `a || b` of awaitable_operators wraps what its branches threw.
+[[noreturn]] void rethrow_first(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const asio::multiple_exceptions& several) {
+    std::rethrow_exception(several.first_exception());
+  }
 }
 
 }  // namespace
@@ -40,7 +50,7 @@ void Gate::spawn(std::string_view name, asio::awaitable<void> task) {
 void Gate::finished(std::list<Task>::iterator task, std::exception_ptr error) {
   if (error) {
     try {
-      std::rethrow_exception(error);
+      rethrow_first(error);
     } catch (const boost::system::system_error& e) {
       if (e.code() != asio::error::operation_aborted) die(task->name, e.what());
     } catch (const std::exception& e) {

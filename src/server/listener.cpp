@@ -1,10 +1,13 @@
 #include "server/listener.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
 
 #include "server/connections.hpp"
 #include "server/http_stats.hpp"
@@ -49,10 +52,7 @@ boost::system::error_code open(tcp::acceptor& acceptor, const tcp::endpoint& end
   return ec;
 }
 
-}  // namespace
-
-Result<std::vector<tcp::acceptor>> listen_all(const std::string& address, std::uint16_t port, bool authenticated,
-                                              const std::vector<asio::io_context*>& loops) {
+Result<tcp::endpoint> checked_endpoint(const std::string& address, std::uint16_t port, bool authenticated) {
   boost::system::error_code ec;
   const auto ip = asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
   if (ec) {
@@ -63,22 +63,46 @@ Result<std::vector<tcp::acceptor>> listen_all(const std::string& address, std::u
     return fail(
         ErrorKind::invalid_argument, "listen_address_unprotected",
         fmt::format("Refusing to listen on {}: it can be reached from other machines and no API key is set.", address),
-        "Set an API key (INKWELL_API_KEY or an api key file), or listen on 127.0.0.1.");
+        "Set an API key, or listen on 127.0.0.1.");
   }
-  tcp::endpoint endpoint(ip, port);
+  return tcp::endpoint(ip, port);
+}
+
+}  // namespace
+
+ListeningSockets::ListeningSockets(ListeningSockets&& other) noexcept
+    : endpoint_(other.endpoint_), sockets_(std::exchange(other.sockets_, {})) {}
+
+ListeningSockets::~ListeningSockets() {
+  for (const int socket : sockets_) ::close(socket);
+}
+
+tcp::acceptor ListeningSockets::take(asio::io_context& loop) {
+  tcp::acceptor acceptor(loop, endpoint_.protocol(), sockets_.back());
+  sockets_.pop_back();
+  return acceptor;
+}
+
+Result<ListeningSockets> listen_all(const std::string& address, std::uint16_t port, bool authenticated,
+                                    std::size_t count) {
+  auto endpoint = checked_endpoint(address, port, authenticated);
+  if (!endpoint) return std::unexpected(std::move(endpoint.error()));
+  asio::io_context nowhere;  // sockets are opened here and handed on as descriptors
   if (port != 0) {
-    tcp::acceptor probe(*loops.front());
-    ec = open(probe, endpoint, false);
-    if (ec) return std::unexpected(cannot_listen(endpoint, ec));
+    tcp::acceptor probe(nowhere);
+    const auto ec = open(probe, *endpoint, false);
+    if (ec) return std::unexpected(cannot_listen(*endpoint, ec));
   }
   std::vector<tcp::acceptor> acceptors;
-  for (asio::io_context* loop : loops) {
-    auto& acceptor = acceptors.emplace_back(*loop);
-    ec = open(acceptor, endpoint, true);
-    if (ec) return std::unexpected(cannot_listen(endpoint, ec));
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& acceptor = acceptors.emplace_back(nowhere);
+    const auto ec = open(acceptor, *endpoint, true);
+    if (ec) return std::unexpected(cannot_listen(*endpoint, ec));
     endpoint = acceptor.local_endpoint();
   }
-  return acceptors;
+  ListeningSockets sockets(*endpoint);
+  for (auto& acceptor : acceptors) sockets.add(acceptor.release());
+  return sockets;
 }
 
 Listener::Listener(Worker& worker, tcp::acceptor acceptor)

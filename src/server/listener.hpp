@@ -2,9 +2,10 @@
 // connections over them. Lives on its worker's thread; owns the acceptor.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -34,11 +35,28 @@ class Listener {
   std::size_t refusals_under_way_ = 0;
 };
 
-/// Checks the address and binds one listening acceptor for each of `loops`, all to the same port: port 0 is chosen by
-/// the kernel once. Refuses an address beyond loopback unless `authenticated`, and a port that another process listens
-/// on (SO_REUSEPORT alone would quietly share it with another server of the same user).
-Result<std::vector<asio::ip::tcp::acceptor>> listen_all(const std::string& address, std::uint16_t port,
-                                                        bool authenticated,
-                                                        const std::vector<asio::io_context*>& loops);
+/// Listening sockets on one endpoint, not yet anyone's; those not taken are closed.
+class ListeningSockets {
+ public:
+  explicit ListeningSockets(asio::ip::tcp::endpoint endpoint) : endpoint_(endpoint) {}
+  ListeningSockets(ListeningSockets&& other) noexcept;
+  ListeningSockets& operator=(ListeningSockets&&) = delete;
+  ~ListeningSockets();
+
+  const asio::ip::tcp::endpoint& endpoint() const noexcept { return endpoint_; }
+  void add(int socket) { sockets_.push_back(socket); }
+  /// An acceptor for one of them, on `loop`.
+  asio::ip::tcp::acceptor take(asio::io_context& loop);
+
+ private:
+  asio::ip::tcp::endpoint endpoint_;
+  std::vector<int> sockets_;
+};
+
+/// Checks the address and opens `count` listening sockets, all on the same port: port 0 is chosen by the kernel once.
+/// Refuses an address beyond loopback unless `authenticated`, and a port that another process listens on (SO_REUSEPORT
+/// alone would quietly share it with another server of the same user).
+Result<ListeningSockets> listen_all(const std::string& address, std::uint16_t port, bool authenticated,
+                                    std::size_t count);
 
 }  // namespace inkwell::server

@@ -82,21 +82,18 @@ Result<void> Server::start() {
   Shared& shared = state_->shared;
   // A write to a connection the peer has closed is an error code here, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
-  std::vector<asio::io_context*> loops;
-  for (std::size_t i = 0; i < shared.options.threads; ++i) {
+  auto sockets =
+      listen_all(shared.options.address, shared.options.port, shared.api_key.required(), shared.options.threads);
+  if (!sockets) return std::unexpected(std::move(sockets.error()));
+  state_->endpoint = sockets->endpoint();
+  // All of them first: post_to() and the metrics look at every worker from the first request on.
+  for (std::size_t i = 0; i < shared.options.threads; ++i)
     shared.workers.push_back(std::make_unique<Worker>(i, shared));
-    loops.push_back(&shared.workers.back()->io());
-  }
-  auto acceptors = listen_all(shared.options.address, shared.options.port, shared.api_key.required(), loops);
-  if (!acceptors) {
-    return std::unexpected(std::move(acceptors.error()));
-  }
-  state_->endpoint = acceptors->front().local_endpoint();
   const SignalsBlocked blocked;
-  for (std::size_t i = 0; i < shared.workers.size(); ++i) {
-    state_->threads.emplace_back([worker = shared.workers[i].get(), acceptor = std::move((*acceptors)[i])]() mutable {
-      worker->run(std::move(acceptor));
-    });
+  for (const auto& worker : shared.workers) {
+    auto acceptor = sockets->take(worker->io());
+    state_->threads.emplace_back(
+        [&worker = *worker, listening = std::move(acceptor)]() mutable { worker.run(std::move(listening)); });
   }
   return {};
 }

@@ -74,6 +74,7 @@ class Session {
   std::optional<HttpResponse> dispatch(Exchange& exchange);
   std::optional<HttpResponse> body_fault(const Exchange& exchange) const;
   std::size_t body_limit(const Exchange& exchange) const;
+  bool cheap_to_read(const Exchange& exchange) const;
   void identify(Exchange& exchange);
   void take_over(Exchange& exchange, StreamTakeover takeover);
   void record(const Exchange& exchange, unsigned status, std::size_t bytes);
@@ -178,7 +179,10 @@ asio::awaitable<Next> Session::one_request() {
   exchange.body_unread = exchange.head.has_body();
   identify(exchange);
   refusal = dispatch(exchange);
-  if (!refusal) refusal = co_await read_body(exchange, parser);
+  if (!refusal || cheap_to_read(exchange)) {
+    auto fault = co_await read_body(exchange, parser);
+    if (fault) refusal = std::move(fault);
+  }
   if (refusal) {
     const Next next = co_await answer(exchange, std::move(*refusal));
     co_return next;
@@ -227,8 +231,16 @@ std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
 
 std::size_t Session::body_limit(const Exchange& exchange) const {
   const std::size_t ours = worker_.shared().options.limits.body_bytes;
+  if (!exchange.route) return std::min(kBodyReadSize, ours);
   const std::size_t of_route = exchange.route->max_body_bytes;
   return of_route != 0 ? std::min(of_route, ours) : ours;
+}
+
+/// Whether to read the body of a request that is refused anyway, so that its connection can be kept.
+bool Session::cheap_to_read(const Exchange& exchange) const {
+  const RequestHead& head = exchange.head;
+  return !head.chunked && !head.expects_continue &&
+         head.content_length <= std::min(kBodyReadSize, body_limit(exchange));
 }
 
 std::optional<HttpResponse> Session::body_fault(const Exchange& exchange) const {

@@ -15,13 +15,31 @@
 namespace inkwell::server {
 namespace {
 
+/// Tells the log when the link goes and when it is back, once each, however often it tries in between.
+class LinkLog {
+ public:
+  LinkLog(std::shared_ptr<telemetry::Log> log, std::size_t worker) : log_(std::move(log)), worker_(worker) {}
+
+  void operator()(const redis::LinkEvent& event) {
+    using Kind = redis::LinkEvent::Kind;
+    const bool down = event.kind == Kind::lost || event.kind == Kind::connect_failed;
+    auto level = telemetry::Level::debug;
+    if (down && !down_) level = telemetry::Level::warn;
+    if (event.kind == Kind::connected && down_) level = telemetry::Level::info;
+    if (down || event.kind == Kind::connected) down_ = down;
+    log_->write(level, "redis", {{"detail", event.detail}, {"worker", static_cast<std::int64_t>(worker_)}});
+  }
+
+ private:
+  std::shared_ptr<telemetry::Log> log_;
+  std::size_t worker_;
+  bool down_ = false;
+};
+
 redis::Options redis_options(const Shared& shared, std::size_t index) {
   redis::Options options = shared.options.redis;
-  const auto outer = options.on_event;
-  options.on_event = [log = shared.log, index, outer](const redis::LinkEvent& event) {
-    const bool bad = event.kind == redis::LinkEvent::Kind::lost || event.kind == redis::LinkEvent::Kind::connect_failed;
-    log->write(bad ? telemetry::Level::warn : telemetry::Level::debug, "redis",
-               {{"detail", event.detail}, {"worker", static_cast<std::int64_t>(index)}});
+  options.on_event = [link_log = LinkLog(shared.log, index), outer = options.on_event](const auto& event) mutable {
+    link_log(event);
     if (outer) outer(event);
   };
   return options;

@@ -78,6 +78,9 @@ inline Options test_options() {
   options.timeouts.header_read = std::chrono::milliseconds(400);
   options.timeouts.body_progress = std::chrono::milliseconds(400);
   options.timeouts.linger = std::chrono::milliseconds(500);
+  telemetry::LogOptions silent;
+  silent.level = telemetry::Level::off;
+  options.log = std::make_shared<telemetry::Log>(silent);
   options.redis.endpoint.unix_path = "/nonexistent/redis.sock";
   return options;
 }

@@ -221,6 +221,22 @@ TEST(Server, IsReadyWhenRedisIsAndUnreadyWhileRedisIsGone) {
   EXPECT_TRUE(eventually([&] { return server.get("/readyz").status == 200; }));
 }
 
+TEST(Server, LogsThatRedisIsGoneOnceHoweverOftenItTries) {
+  std::ostringstream out;
+  auto options = test_options();
+  options.threads = 1;
+  options.log = std::make_shared<telemetry::Log>(telemetry::LogOptions{}, &out);
+  {
+    TestServer server(options);
+    ASSERT_TRUE(
+        eventually([&] { return metric(server.get("/metrics").body, "inkwell_redis_connect_failures_total") >= 3; }));
+  }
+  const auto log = out.str();
+  const auto first = log.find("Cannot connect to Redis");
+  EXPECT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(first, log.rfind("Cannot connect to Redis")) << log;
+}
+
 TEST(Server, WritesAnAccessLogWithoutSecrets) {
   std::ostringstream out;
   auto options = test_options();

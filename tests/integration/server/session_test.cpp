@@ -258,9 +258,7 @@ TEST(Session, KeepsTheConnectionOfARefusedRequestWhoseBodyIsSmall) {
 }
 
 TEST(Session, AHandlersBugCostsItsRequestAndNotTheConnection) {
-  auto options = test_options();
-  options.log = std::make_shared<telemetry::Log>(telemetry::LogOptions{telemetry::Level::off});
-  TestServer server(options);
+  TestServer server;
   HttpClient client(server.port());
   const auto answer = client.request("GET", "/test/throws");
   EXPECT_EQ(answer.status, 500);

@@ -1,29 +1,54 @@
 #include "cli/program.hpp"
 
-#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <ostream>
 
+#include "cli/command_line.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/version.hpp"
+#include "cli/serve.hpp"
+#include "cli/server_options.hpp"
+#include "config/describe.hpp"
+#include "config/load.hpp"
 
 namespace inkwell::cli {
+namespace {
+
+void tell(std::ostream& err, const Error& error) { err << "inkwell: " << error.to_string() << "\n"; }
+
+int check_config(const config::Loaded& loaded, std::ostream& out) {
+  out << config::effective_toml(loaded) << std::flush;
+  return kOk;
+}
+
+}  // namespace
 
 int run(const std::vector<std::string>& arguments, const std::vector<std::string>& environment, std::ostream& out,
         std::ostream& err) {
-  (void)environment;
-  CLI::App app("Inkwell: conversations, events and embeddings for LLM applications, on Redis.", "inkwell");
-  app.set_version_flag("--version", version_text());
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::Success& success) {
-    app.exit(success, out, err);
-    return kOk;
-  } catch (const CLI::ParseError& error) {
-    app.exit(error, out, err);
+  auto command = parse_command_line(arguments);
+  if (!command) {
+    tell(err, command.error());
     return kUsage;
   }
-  out << app.help();
-  return kOk;
+  if (command->action == Action::print) {
+    out << command->text << std::flush;
+    return kOk;
+  }
+  if (command->action == Action::default_config) {
+    out << config::default_toml() << std::flush;
+    return kOk;
+  }
+  const auto loaded = config::load({command->file, environment, command->flags});
+  if (!loaded) {
+    for (const Error& error : loaded.error()) tell(err, error);
+    return kUsage;
+  }
+  auto options = server_options(*loaded);
+  if (!options) {
+    tell(err, options.error());
+    return kUsage;
+  }
+  if (command->action == Action::check_config) return check_config(*loaded, out);
+  return serve(*loaded, std::move(*options), environment, out, err);
 }
 
 }  // namespace inkwell::cli

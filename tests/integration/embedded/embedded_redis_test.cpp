@@ -51,7 +51,10 @@ class EmbeddedRedisTest : public testing::Test {
     folder_ = ::mkdtemp(pattern.data());
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // orphans of the tests come to us, so that their end can be seen
   }
-  ~EmbeddedRedisTest() override { fs::remove_all(folder_); }
+  ~EmbeddedRedisTest() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
 
   Options options() {
     Options out;

@@ -1,0 +1,54 @@
+#include "cli/server_options.hpp"
+
+#include <fmt/format.h>
+
+namespace inkwell::cli {
+namespace {
+
+Result<redis::Options> redis_options(const config::Loaded& loaded) {
+  const config::Config::Redis& from = loaded.config.redis;
+  redis::Options options;
+  options.connect_timeout = from.connect_timeout;
+  options.command_timeout = from.command_timeout;
+  options.health_interval = from.health_interval;
+  options.health_timeout = from.health_timeout;
+  options.backoff_cap = from.backoff_cap;
+  options.max_queued_requests = from.max_queued_requests;
+  options.max_queued_bytes = from.max_queued_bytes;
+  if (from.url.empty()) return options;
+  auto endpoint = redis::parse_url(from.url);
+  if (!endpoint) {
+    const Error& wrong = endpoint.error();
+    return fail(ErrorKind::invalid_argument, "bad_value",
+                fmt::format("{}: redis.url: {}", loaded.origin_of("redis.url").place, wrong.message()), wrong.remedy());
+  }
+  options.endpoint = std::move(*endpoint);
+  return options;
+}
+
+}  // namespace
+
+Result<server::Options> server_options(const config::Loaded& loaded) {
+  const config::Config& from = loaded.config;
+  server::Options options;
+  options.address = from.listen.host;
+  options.port = from.listen.port;
+  options.threads = static_cast<unsigned>(from.server.threads);
+  options.limits.header_bytes = from.server.max_header_bytes;
+  options.limits.body_bytes = from.server.max_body_bytes;
+  options.limits.max_connections = from.server.max_connections;
+  options.timeouts.header_read = from.server.header_timeout;
+  options.timeouts.body_progress = from.server.body_timeout;
+  options.timeouts.idle = from.server.idle_timeout;
+  options.timeouts.write_stall = from.server.write_timeout;
+  options.timeouts.drain = from.server.drain_timeout;
+  options.api_key = from.auth.api_key;
+  options.tenant = from.tenant;
+  options.key_prefix = from.redis.prefix;
+  auto redis = redis_options(loaded);
+  if (!redis) return std::unexpected(redis.error());
+  options.redis = std::move(*redis);
+  return options;
+}
+
+}  // namespace inkwell::cli

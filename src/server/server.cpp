@@ -113,8 +113,7 @@ void Server::request_stop() {
 
 void Server::wait() {
   for (auto& thread : state_->threads) thread.join();
-  state_->threads.clear();
-  state_->shared.workers.clear();
+  state_->threads.clear();  // the workers stay until the destructor: request_stop() may still come from a signal thread
 }
 
 }  // namespace inkwell::server

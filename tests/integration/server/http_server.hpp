@@ -133,4 +133,11 @@ bool eventually(Condition condition) {
   return true;
 }
 
+/// The value of a series in Prometheus text; -1 when it isn't there.
+inline double metric(const std::string& text, const std::string& series) {
+  const auto at = ("\n" + text).find("\n" + series + " ");
+  if (at == std::string::npos) return -1;
+  return std::stod(text.substr(at + series.size()));
+}
+
 }  // namespace inkwell::server

@@ -13,12 +13,6 @@ namespace {
 
 using test::HttpClient;
 
-double metric(const std::string& text, const std::string& series) {
-  const auto at = ("\n" + text).find("\n" + series + " ");
-  if (at == std::string::npos) return -1;
-  return std::stod(text.substr(at + series.size()));
-}
-
 TEST(Server, ServesHundredsOfConnectionsAtOnce) {
   TestServer server;
   std::vector<std::unique_ptr<HttpClient>> clients;

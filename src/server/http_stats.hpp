@@ -39,6 +39,8 @@ class HttpStats {
   std::size_t unmatched() const noexcept { return routes_.size() - 1; }
   const RouteStats& route(std::size_t index) const noexcept { return routes_[index]; }
 
+  telemetry::Counter begun;            ///< requests whose header was read
+  telemetry::Counter ended;            ///< of those: answered, taken over or given up
   telemetry::Counter accepted;         ///< connections
   telemetry::Counter refused;          ///< connections over the limit
   telemetry::Counter taken_over;       ///< connections that became streams

@@ -59,6 +59,10 @@ void expose_http(Exposition& out, const Shared& shared) {
   const auto total = [&](const char* name, const char* help, telemetry::Counter HttpStats::* counter) {
     out.counter(name, help, sum(shared, [&](Worker& worker) { return (worker.http_stats().*counter).value(); }));
   };
+  const auto ended = sum(shared, [](Worker& worker) { return worker.http_stats().ended.value(); });
+  const auto begun = sum(shared, [](Worker& worker) { return worker.http_stats().begun.value(); });
+  out.gauge("inkwell_http_requests_in_flight", "Requests read and not yet answered, event streams not included.",
+            begun - ended);
   out.gauge("inkwell_http_connections", "Connections open now, streams included.",
             number(shared.connections.load(std::memory_order_relaxed)));
   total("inkwell_http_connections_accepted_total", "Connections accepted.", &HttpStats::accepted);

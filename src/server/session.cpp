@@ -25,6 +25,18 @@ constexpr std::size_t kReadSize = 4096;           // of a header: most fit
 constexpr std::size_t kBodyReadSize = 64u << 10;  // of a body
 constexpr std::size_t kKeptBuffer = 16u << 10;    // an idle connection's buffer is let go of above this
 
+/// Counts a request as under way for as long as it lives.
+class UnderWay {
+ public:
+  explicit UnderWay(HttpStats& stats) : stats_(stats) { stats_.begun.add(); }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+  ~UnderWay() { stats_.ended.add(); }
+
+ private:
+  HttpStats& stats_;
+};
+
 /// One request and what is known about its answer.
 struct Exchange {
   RequestHead head;
@@ -166,6 +178,7 @@ asio::awaitable<Next> Session::one_request() {
     const Next next = co_await answer(exchange, std::move(*refusal));
     co_return next;
   }
+  const UnderWay under_way(worker_.http_stats());
   RequestParser parser;
   auto head = parse_head(parser, buffered().substr(0, header_size_));
   buffer_.consume(header_size_);

@@ -15,6 +15,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "support/process_signal.hpp"
+
 namespace inkwell::test {
 namespace {
 
@@ -114,20 +116,20 @@ bool RedisServer::answers() const { return cli({"PING"}) == "PONG"; }
 
 void RedisServer::kill() {
   if (pid_ <= 0) return;
-  ::kill(pid_, SIGKILL);
+  send_signal(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }
 
 void RedisServer::stop() {
   if (pid_ <= 0) return;
-  ::kill(pid_, SIGTERM);
+  send_signal(pid_, SIGTERM);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }
 
-void RedisServer::pause() { ::kill(pid_, SIGSTOP); }
-void RedisServer::resume() { ::kill(pid_, SIGCONT); }
+void RedisServer::pause() { send_signal(pid_, SIGSTOP); }
+void RedisServer::resume() { send_signal(pid_, SIGCONT); }
 
 std::string RedisServer::cli(const std::vector<std::string>& command) const {
   std::vector<std::string> words = {"redis-cli", "-s", (directory_ / "redis.sock").string()};

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/loop.hpp"
+#include "support/process_signal.hpp"
 
 namespace inkwell::test {
 
@@ -53,8 +54,10 @@ class ProgramRun {
   }
 
   pid_t pid() const { return pid_; }
-  void send(int signal) const { ::kill(pid_, signal); }
-  void send_to_group(int signal) const { ::kill(-pid_, signal); }
+  void send(int signal) const { test::send_signal(pid_, signal); }
+  void send_to_group(int signal) const {
+    if (pid_ > 1) ::kill(-pid_, signal);
+  }
 
   /// Reads on until `text` has appeared on stdout; false when it ends or the deadline passes first.
   bool prints(const std::string& text) { return reads_until(out_text_, text); }

@@ -11,6 +11,7 @@
 
 #include "program_run.hpp"
 #include "support/loop.hpp"
+#include "support/process_signal.hpp"
 
 namespace inkwell::test {
 namespace {
@@ -138,12 +139,12 @@ TEST_F(Program, ServesOnARedisOfItsOwnUntilToldToStop) {
   EXPECT_THAT(get(port_, "/healthz"), StartsWith("HTTP/1.1 200"));
   EXPECT_TRUE(eventually_true([&] { return get(port_, "/readyz").starts_with("HTTP/1.1 200"); }));
   const pid_t redis = redis_pid();
-  ASSERT_EQ(::kill(redis, 0), 0);
+  ASSERT_TRUE(test::is_alive(redis));
 
   program->send(SIGTERM);
 
   EXPECT_EQ(program->exit_code(), 0) << program->err();
-  EXPECT_EQ(::kill(redis, 0), -1);
+  EXPECT_FALSE(test::is_alive(redis));
   EXPECT_FALSE(fs::exists(data() / "redis/redis.sock"));
 }
 
@@ -179,7 +180,7 @@ TEST_F(Program, StartsItsRedisAgainAndIsReadyAgainWhenThatIsKilled) {
   const auto program = serve();
   ASSERT_TRUE(eventually_true([&] { return get(port_, "/readyz").starts_with("HTTP/1.1 200"); }));
   const pid_t before = redis_pid();
-  ::kill(before, SIGKILL);
+  test::send_signal(before, SIGKILL);
   EXPECT_TRUE(eventually_true([&] {
     const pid_t now = redis_pid();
     return now > 0 && now != before && get(port_, "/readyz").starts_with("HTTP/1.1 200");
@@ -241,7 +242,7 @@ TEST_F(Program, RefusesAPortInUseAndLeavesNoRedisBehind) {
   const auto second = run({"serve", "--listen", fmt::format("127.0.0.1:{}", port_)});
   EXPECT_EQ(second->exit_code(), 1);
   EXPECT_THAT(second->err(), HasSubstr(fmt::format("Something listens on 127.0.0.1:{} already.", port_)));
-  EXPECT_EQ(::kill(redis_pid(), 0), -1);
+  EXPECT_FALSE(test::is_alive(redis_pid()));
 }
 
 TEST_F(Program, RefusesToListenBeyondThisMachineWithoutAKey) {

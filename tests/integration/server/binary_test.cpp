@@ -6,6 +6,7 @@
 
 #include "integration/server/http_server.hpp"
 #include "support/inkwell_server.hpp"
+#include "support/process_signal.hpp"
 
 namespace inkwell::server {
 namespace {
@@ -63,7 +64,7 @@ TEST(Binary, IsReadyAgainByItselfAfterItsRedisWasKilled) {
   const pid_t redis = redis_of(inkwell);
   ASSERT_GT(redis, 0);
   const double before = metric(http_request(inkwell.port(), "GET", "/metrics").body, "inkwell_redis_connects_total");
-  ::kill(redis, SIGKILL);
+  test::send_signal(redis, SIGKILL);
   EXPECT_TRUE(eventually([&] {
     return metric(http_request(inkwell.port(), "GET", "/metrics").body, "inkwell_redis_connects_total") > before;
   })) << inkwell.log();

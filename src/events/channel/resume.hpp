@@ -8,6 +8,16 @@
 
 namespace inkwell::events {
 
+/// One piece of the log in log order, in the form it is sent in. Holes between entries (deleted or damaged ones) are
+/// marked by gap events.
+struct LogPiece {
+  std::vector<EventRef> events;
+  std::size_t damaged = 0;  ///< entries that were no events and were left out
+  bool complete = false;    ///< the log held nothing beyond it when it was read
+
+  bool empty() const noexcept { return events.empty(); }
+};
+
 /// Where in a run of entries, read from a cursor on (inclusive), a reader at that cursor goes on.
 struct Continuation {
   std::size_t first = 0;  ///< index of the first entry it hasn't seen

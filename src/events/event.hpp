@@ -18,11 +18,11 @@ namespace inkwell::events {
 
 /// An event as its publisher gives it.
 struct Event {
-  std::string data;                       ///< any UTF-8 text; line breaks of every kind reach the client as LF
-  std::string type;                       ///< the SSE event type; empty means "message"
-  std::vector<std::string> topics;        ///< labels to select by
-  bool is_private = false;                ///< for subscribers that are authorised for one of its topics only
-  std::optional<std::uint32_t> retry_ms;  ///< reconnection time it sets at the client
+  std::string data{};                       ///< any UTF-8 text; line breaks of every kind reach the client as LF
+  std::string type{};                       ///< the SSE event type; empty means "message"
+  std::vector<std::string> topics{};        ///< labels to select by
+  bool is_private = false;                  ///< for subscribers that are authorised for one of its topics only
+  std::optional<std::uint32_t> retry_ms{};  ///< reconnection time it sets at the client
 };
 
 /// An event as it stands in the log.
@@ -40,7 +40,7 @@ struct EventView {
   std::string_view type;
   std::vector<std::string_view> topics;
   bool is_private = false;
-  std::optional<std::uint32_t> retry_ms;
+  std::optional<std::uint32_t> retry_ms{};
 
   StoredEvent copy() const;
 };

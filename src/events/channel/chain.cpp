@@ -113,7 +113,13 @@ void Chain::resync(const LogPiece& piece) {
     first = i;
     break;
   }
-  gap(first < run.size() ? std::optional(run[first]->id) : std::nullopt, GapReason::unknown_cursor);
+  // A log that was empty when it was read from our last event on may have begun anew since: not a fork.
+  const bool follows = first == 0 && run.front()->predecessor == expected_;
+  const bool began_anew =
+      first == 0 && !lost_sight_ && run.front()->predecessor == kNoEvent && run.front()->id > ring_.last();
+  if (!follows && !began_anew) {
+    gap(first < run.size() ? std::optional(run[first]->id) : std::nullopt, GapReason::unknown_cursor);
+  }
   append_from(run, first);
   expected_ = run.back()->id;
   settle();

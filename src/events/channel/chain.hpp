@@ -22,17 +22,9 @@
 
 #include "events/channel/resume.hpp"
 #include "events/channel/ring.hpp"
+#include "events/options.hpp"
 
 namespace inkwell::events {
-
-struct ChainOptions {
-  std::size_t ring_bytes = 256U << 10;
-  std::size_t prefill = 64;           ///< newest entries read when the channel comes to life here
-  std::size_t repair_batch = 256;     ///< entries a repairing read
-  std::size_t resync_entries = 1000;  ///< newest entries looked through for the fork
-  std::size_t backlog_events = 1024;
-  std::size_t backlog_bytes = 1U << 20;
-};
 
 struct ChainStats {
   std::uint64_t appended = 0;

@@ -4,13 +4,13 @@
 
 namespace inkwell::events {
 
-void Ring::restart(EventId base) {
+void Ring::restart(std::optional<EventId> base) {
   first_ += events_.size();  // positions handed out before never become valid again
   events_.clear();
   bytes_ = 0;
   descents_ = 0;
   base_ = base;
-  last_ = base;
+  last_ = base.value_or(kNoEvent);
 }
 
 void Ring::push(EventRef event) {

@@ -17,8 +17,8 @@ class Ring {
   explicit Ring(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
   /// Forgets everything. `base` is the event that stands right before whatever is appended next: kNoEvent when the log
-  /// was empty.
-  void restart(EventId base);
+  /// was empty, nothing when a gap stands there.
+  void restart(std::optional<EventId> base);
 
   void push(EventRef event);
 

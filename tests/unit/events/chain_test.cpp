@@ -196,6 +196,15 @@ TEST(Chain, ChecksTheEndOnRequestAndRepairsWhatNoMessageToldOf) {
   EXPECT_EQ(told(chain.take_appended()), "3");
 }
 
+TEST(Chain, TellsOfNoGapWhenAnEmptyLogBeginsBetweenTwoReads) {
+  auto chain = listening(0);
+  chain.check();
+  answer(chain, {});
+  ASSERT_TRUE(chain.wanted());
+  answer(chain, {event(3, 0), event(4, 3)});
+  EXPECT_EQ(told(chain.take_appended()), "3 4");
+}
+
 TEST(Chain, IgnoresAnswersFromBeforeAReconnect) {
   auto chain = listening(2);
   chain.check();

@@ -82,7 +82,7 @@ Result<json::value> parse_json(std::string_view text) {
   return parser.release();
 }
 
-Result<json::object> json_object_body(const HttpRequest& request) {
+Result<json::value> json_body(const HttpRequest& request) {
   const auto type = request.header("Content-Type");
   if (type && !is_json(*type)) {
     return fail(ErrorKind::invalid_argument, "unsupported_content_type", "The body's Content-Type is not JSON.",
@@ -90,7 +90,11 @@ Result<json::object> json_object_body(const HttpRequest& request) {
   }
   if (request.body.empty())
     return fail(ErrorKind::invalid_argument, "invalid_json", "The body is empty.", "Send a JSON object.");
-  auto value = parse_json(request.body);
+  return parse_json(request.body);
+}
+
+Result<json::object> json_object_body(const HttpRequest& request) {
+  auto value = json_body(request);
   if (!value) return std::unexpected(std::move(value.error()));
   if (!value->is_object()) {
     return fail(ErrorKind::invalid_argument, "invalid_json",

@@ -23,6 +23,8 @@ inline constexpr std::size_t kMaxJsonDepth = 64;
 /// Parses `text`; invalid_argument says what is wrong at which byte.
 Result<json::value> parse_json(std::string_view text);
 
+/// The body of a request, not empty: Content-Type must be application/json (or something+json, or absent).
+Result<json::value> json_body(const HttpRequest& request);
 /// The body of a request as an object: Content-Type must be application/json (or something+json, or absent), the body
 /// not empty.
 Result<json::object> json_object_body(const HttpRequest& request);

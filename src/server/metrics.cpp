@@ -105,6 +105,41 @@ void expose_redis(Exposition& out, const Shared& shared) {
   counter("inkwell_redis_read_bytes_total", "Bytes read.", &Stats::bytes_read);
 }
 
+void expose_events(Exposition& out, const Shared& shared) {
+  std::vector<PartStats> all;
+  for (const auto& worker : shared.workers) all.push_back(worker->part_stats());
+  const auto total = [&](auto part, auto field) {
+    std::uint64_t value = 0;
+    for (const auto& stats : all) value += (stats.*part).*field;
+    return number(value);
+  };
+  const auto node = [&](const char* name, const char* help, std::uint64_t events::NodeStats::* field) {
+    out.counter(name, help, total(&PartStats::events, field));
+  };
+  const auto streams = [&](const char* name, const char* help, std::uint64_t EventStreamStats::* field) {
+    out.counter(name, help, total(&PartStats::event_streams, field));
+  };
+  using Node = events::NodeStats;
+  using Streams = EventStreamStats;
+  out.gauge("inkwell_events_sources", "Channels with a Redis subscription.", total(&PartStats::events, &Node::sources));
+  out.gauge("inkwell_events_streams", "Event streams open now.", total(&PartStats::event_streams, &Streams::open));
+  node("inkwell_events_published_total", "Events published here.", &Node::published);
+  node("inkwell_events_appended_total", "Events taken in from Redis.", &Node::appended);
+  node("inkwell_events_duplicates_total", "Live events that were here already.", &Node::duplicates);
+  node("inkwell_events_repairs_total", "Reads of a log to repair a broken chain.", &Node::repairs);
+  node("inkwell_events_gaps_total", "Gaps that could not be repaired and were told.", &Node::gaps);
+  node("inkwell_events_damaged_total", "Entries of logs that made no sense.", &Node::damaged);
+  node("inkwell_events_history_reads_total", "Reads of a log for subscribers that were behind.", &Node::history_reads);
+  node("inkwell_events_attached_from_ring_total", "Cursors resumed without a read.", &Node::attached_from_ring);
+  node("inkwell_events_fell_behind_total", "Subscribers the ring left behind.", &Node::fell_behind);
+  streams("inkwell_events_streams_opened_total", "Event streams opened.", &Streams::opened);
+  streams("inkwell_events_streams_cut_off_total", "Event streams ended because the client was too slow.",
+          &Streams::cut_off);
+  streams("inkwell_events_deliveries_total", "Events sent to subscribers.", &Streams::events_sent);
+  streams("inkwell_events_sent_bytes_total", "Bytes sent to subscribers.", &Streams::bytes_sent);
+  streams("inkwell_events_writes_total", "Write system calls of event streams.", &Streams::writes);
+}
+
 }  // namespace
 
 std::string metrics_text(const Shared& shared) {
@@ -113,6 +148,7 @@ std::string metrics_text(const Shared& shared) {
   out.gauge("inkwell_workers", "Threads that serve.", number(shared.workers.size()));
   expose_http(out, shared);
   expose_redis(out, shared);
+  expose_events(out, shared);
   return out.text();
 }
 

@@ -10,6 +10,9 @@
 
 #include <inkwell/redis/options.hpp>
 
+#include "events/options.hpp"
+#include "server/sse/options.hpp"
+
 namespace inkwell::telemetry {
 class Log;
 }
@@ -42,6 +45,8 @@ struct Options {
   std::string tenant = "default";  ///< whose keys these are: ink:<tenant>:...
   std::string key_prefix = "ink";
   redis::Options redis;
+  events::NodeOptions events;
+  EventStreamOptions event_streams;
   std::shared_ptr<telemetry::Log> log;  ///< null: warnings and errors as text to stderr
 };
 

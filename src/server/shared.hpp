@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "events/hub.hpp"
 #include "server/auth.hpp"
 #include "server/options.hpp"
 #include "server/router.hpp"
@@ -27,6 +28,7 @@ struct Shared {
   std::shared_ptr<telemetry::Log> log;
   ApiKey api_key;
   Router router;
+  events::Hub hub;
 
   std::atomic<std::size_t> connections{0};  ///< open now, over all workers
   std::atomic<bool> draining{false};        ///< a stop was requested; never goes back

@@ -11,6 +11,7 @@
 #include "server/http_stats.hpp"
 #include "server/listener.hpp"
 #include "server/shared.hpp"
+#include "server/sse/event_stream.hpp"
 
 namespace inkwell::server {
 namespace {
@@ -61,7 +62,10 @@ struct Worker::State {
         connections(shared_),
         http_stats(shared_.router.routes().size()),
         redis(io.get_executor(), redis_options(shared_, index_)),
-        store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)) {}
+        store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)),
+        events(index_, shared_.hub, io.get_executor(), store, redis_options(shared_, index_), shared_.options.events),
+        event_streams(io.get_executor(), events, shared_.options.event_streams),
+        drain_events(connections.on_drain([this] { event_streams.drain(); })) {}
 
   asio::awaitable<void> sweep();
   asio::awaitable<void> shut_down();
@@ -85,6 +89,9 @@ struct Worker::State {
 
   redis::Client redis;
   keyspace::Store store;
+  events::Node events;
+  EventStreams event_streams;
+  std::shared_ptr<void> drain_events;
 
   mutable std::mutex stats_mutex;  // taken four times a second here, and by whoever scrapes
   PartStats stats;
@@ -99,6 +106,8 @@ Gate& Worker::gate() noexcept { return state_->gate; }
 Shared& Worker::shared() noexcept { return state_->shared; }
 redis::Client& Worker::redis() noexcept { return state_->redis; }
 keyspace::Store& Worker::store() noexcept { return state_->store; }
+events::Node& Worker::events() noexcept { return state_->events; }
+EventStreams& Worker::event_streams() noexcept { return state_->event_streams; }
 Connections& Worker::connections() noexcept { return state_->connections; }
 HttpStats& Worker::http_stats() noexcept { return state_->http_stats; }
 
@@ -134,6 +143,8 @@ PartStats Worker::part_stats() const {
 void Worker::State::publish_stats() {
   PartStats now;
   now.redis = redis.stats();
+  now.events = events.stats();
+  now.event_streams = event_streams.stats();
   const std::lock_guard lock(stats_mutex);
   stats = now;
 }
@@ -168,6 +179,10 @@ asio::awaitable<void> Worker::State::shut_down() {
 }
 
 // Each part here, in the reverse order of construction; the Redis client last.
-asio::awaitable<void> Worker::State::close_parts() { co_await redis.close(); }
+asio::awaitable<void> Worker::State::close_parts() {
+  event_streams.close();
+  co_await events.close();
+  co_await redis.close();
+}
 
 }  // namespace inkwell::server

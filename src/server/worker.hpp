@@ -12,7 +12,9 @@
 #include <inkwell/redis.hpp>
 
 #include "base/gate.hpp"
+#include "events/options.hpp"
 #include "keyspace/store.hpp"
+#include "server/sse/options.hpp"
 
 namespace inkwell::conversations {
 class Conversations;
@@ -20,6 +22,7 @@ class Conversations;
 namespace inkwell::embeddings {
 class Embeddings;
 }
+
 namespace inkwell::events {
 class Node;
 }
@@ -27,12 +30,15 @@ class Node;
 namespace inkwell::server {
 
 class Connections;
+class EventStreams;
 class HttpStats;
 struct Shared;
 
 /// What a worker's parts have counted, as of its last sweep (at most 250 ms ago).
 struct PartStats {
   redis::ClientStats redis;
+  events::NodeStats events;
+  EventStreamStats event_streams;
 };
 
 class Worker {
@@ -50,6 +56,9 @@ class Worker {
 
   redis::Client& redis() noexcept;
   keyspace::Store& store() noexcept;  ///< the default tenant's keys over this worker's Redis client
+
+  events::Node& events() noexcept;
+  EventStreams& event_streams() noexcept;
 
   Connections& connections() noexcept;
   HttpStats& http_stats() noexcept;  ///< written on this thread, read on any

@@ -1,0 +1,329 @@
+#include "server/sse/event_stream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/random.hpp"
+#include "events/wire/sse.hpp"
+
+namespace inkwell::server {
+namespace {
+
+using events::EventRef;
+
+constexpr std::size_t kWheelSlots = 256;
+constexpr std::size_t kPiecesAWrite = 64;
+constexpr std::size_t kMaxJunkBytes = 16U << 10;
+
+::iovec piece(std::string_view text) {
+  // writev's interface takes no const; it doesn't write there.
+  return {.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()};
+}
+
+}  // namespace
+
+static_assert(sizeof(EventStream) <= 512, "an idle connection must stay cheap");
+
+EventStream::EventStream(EventStreams& streams, StreamSocket socket, std::string request_id)
+    : streams_(streams),
+      socket_(std::move(socket.socket)),
+      released_(std::move(socket.released)),
+      request_id_(std::make_unique<std::string>(std::move(request_id))) {}
+
+void EventStream::begin(EventStreamRequest request) {
+  boost::system::error_code ignored;
+  const auto& options = streams_.options_;
+  if (options.send_buffer_bytes > 0) {
+    socket_.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), ignored);
+  }
+  // A peer that vanished acknowledges nothing; heartbeats then fill no buffer, but this ends the connection.
+  const auto unacknowledged = static_cast<unsigned>((options.write_stall + options.heartbeat).count());
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
+  watch_for_close();
+  const bool has_cursor = request.start.kind != events::Start::Kind::live;
+  const auto followed = streams_.node_.follow(*this, request.channel, request.start, std::move(request.selector));
+  if (!followed) {
+    // An error status would make a browser give up for good.
+    send_head(std::nullopt);
+    return drain();
+  }
+  if (closed_) return;
+  if (!head_sent_ && !has_cursor) send_head(std::nullopt);
+  if (closed_) return;
+  const auto wait = head_sent_ ? options.heartbeat : options.join_wait;
+  streams_.wheel_.schedule(*this, streams_.ticks(wait));
+}
+
+void EventStream::on_joined(std::optional<events::GapReason> gap) {
+  if (!head_sent_) send_head(gap);
+}
+
+void EventStream::on_ready() {
+  if (head_sent_ && !stalled_ && !closed_) send_events();
+}
+
+void EventStream::on_tick() {
+  const auto& options = streams_.options_;
+  const std::uint32_t now = streams_.wheel_.now();
+  if (!head_sent_) send_head(std::nullopt);  // the cursor's fate is still open: Redis is slow or away
+  if (closed_) return;
+  const std::uint32_t patience = streams_.ticks(options.write_stall);
+  if (stalled_) {
+    const std::uint32_t waited = now - stalled_since_;
+    if (waited < patience) return streams_.wheel_.schedule(*this, patience - waited);
+    ++streams_.stats_.cut_off;
+    boost::system::error_code ignored;
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);  // what it didn't take is dropped
+    return close();
+  }
+  const std::uint32_t interval = streams_.ticks(options.heartbeat);
+  const std::uint32_t quiet = now - last_write_;
+  if (quiet < interval) return streams_.wheel_.schedule(*this, interval - quiet);
+  static const auto heartbeat = std::make_shared<const std::string>(events::wire::kHeartbeat);
+  rest_ = heartbeat;
+  rest_at_ = 0;
+  send_rest();
+  if (!closed_) streams_.wheel_.schedule(*this, std::min(interval, patience));
+}
+
+void EventStream::send_head(std::optional<events::GapReason> gap) {
+  head_sent_ = true;
+  const auto& options = streams_.options_;
+  std::string head = fmt::format(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
+      "Connection: close\r\nx-request-id: {}\r\nDate: {}\r\n",
+      *request_id_, streams_.date());
+  if (gap) head += fmt::format("X-Inkwell-Gap: {}\r\n", events::name_of(*gap));
+  head += "\r\n:\n";
+  events::wire::append_retry(head, static_cast<std::uint32_t>(options.retry.count()));
+  request_id_.reset();
+  send_text(std::move(head));
+}
+
+void EventStream::send_text(std::string text) {
+  rest_ = std::make_shared<const std::string>(std::move(text));
+  rest_at_ = 0;
+  send_rest();
+}
+
+std::optional<std::size_t> EventStream::write(const ::iovec* pieces, std::size_t count) {
+  ::msghdr message{};
+  message.msg_iov = const_cast<::iovec*>(pieces);
+  message.msg_iovlen = count;
+  ::ssize_t sent = -1;
+  do {
+    sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      stall();
+    } else {
+      ++streams_.stats_.closed_by_client;
+      close();
+    }
+    return std::nullopt;
+  }
+  last_write_ = streams_.wheel_.now();
+  ++streams_.stats_.writes;
+  streams_.stats_.bytes_sent += static_cast<std::uint64_t>(sent);
+  return static_cast<std::size_t>(sent);
+}
+
+bool EventStream::send_rest() {
+  while (rest_) {
+    const ::iovec one = piece(std::string_view(*rest_).substr(rest_at_));
+    const auto sent = write(&one, 1);
+    if (!sent) return false;
+    rest_at_ += *sent;
+    if (rest_at_ == rest_->size()) rest_.reset();
+  }
+  return true;
+}
+
+void EventStream::send_events() {
+  std::array<Item, kPiecesAWrite> items;
+  const std::size_t count = peek(items);
+  if (count == 0) return;
+  std::array<::iovec, kPiecesAWrite> pieces;
+  for (std::size_t i = 0; i < count; ++i) pieces[i] = piece((*items[i].event)->wire);
+  const auto sent = write(pieces.data(), count);
+  if (!sent) return;
+  std::size_t left = *sent;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (left == 0) return stall();  // not a byte of this one: it is peeked again
+    const std::size_t size = pieces[i].iov_len;
+    if (left < size) {
+      const EventRef& event = *items[i].event;
+      rest_ = std::shared_ptr<const std::string>(event, &event->wire);
+      rest_at_ = left;
+    }
+    consume(items[i]);
+    ++streams_.stats_.events_sent;
+    if (left < size) return stall();
+    left -= size;
+  }
+  if (count == items.size()) streams_.node_.wake_later(*this);
+}
+
+void EventStream::stall() {
+  if (stalled_) return;
+  stalled_ = true;
+  stalled_since_ = streams_.wheel_.now();
+  ++pending_;
+  socket_.async_wait(asio::socket_base::wait_write,
+                     [this, alive = std::weak_ptr<int>(streams_.alive_)](boost::system::error_code) {
+                       if (alive.expired()) return;
+                       --pending_;
+                       if (closed_) return retire_when_quiet();
+                       stalled_ = false;
+                       if (send_rest() && !closed_) send_events();
+                     });
+}
+
+void EventStream::watch_for_close() {
+  ++pending_;
+  socket_.async_wait(asio::socket_base::wait_read,
+                     [this, alive = std::weak_ptr<int>(streams_.alive_)](boost::system::error_code) {
+                       if (alive.expired()) return;
+                       --pending_;
+                       if (closed_) return retire_when_quiet();
+                       client_sent_something();
+                     });
+}
+
+void EventStream::client_sent_something() {
+  std::array<char, 512> junk;
+  const ::ssize_t got = ::recv(socket_.native_handle(), junk.data(), junk.size(), MSG_DONTWAIT);
+  const bool nothing_yet = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  if (got > 0) junk_ = static_cast<std::uint16_t>(junk_ + got);
+  if ((got <= 0 && !nothing_yet) || junk_ > kMaxJunkBytes) {
+    ++streams_.stats_.closed_by_client;
+    return close();
+  }
+  watch_for_close();
+}
+
+void EventStream::drain() {
+  if (closed_) return;
+  if (!head_sent_) send_head(std::nullopt);
+  if (!closed_ && !stalled_) {
+    const auto& options = streams_.options_;
+    std::uniform_int_distribution<std::int64_t> spread(0, options.drain_spread.count());
+    std::string text;
+    events::wire::append_retry(text, static_cast<std::uint32_t>(options.retry.count() + spread(streams_.random_)));
+    send_text(std::move(text));
+  }
+  if (closed_) return;
+  ++streams_.stats_.drained;
+  close();
+}
+
+void EventStream::close() {
+  if (closed_) return;
+  closed_ = true;
+  leave();
+  TimerWheel::cancel(*this);
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  released_.reset();
+  rest_.reset();
+  retire_when_quiet();
+}
+
+void EventStream::retire_when_quiet() {
+  if (pending_ > 0 || retired_) return;
+  retired_ = true;
+  streams_.retire(*this);
+}
+
+EventStreams::EventStreams(asio::any_io_executor executor, events::Node& node, EventStreamOptions options)
+    : executor_(executor),
+      node_(node),
+      options_(options),
+      tick_(std::clamp(std::min(options.heartbeat, options.write_stall) / 16, std::chrono::milliseconds(5),
+                       std::chrono::milliseconds(500))),
+      wheel_(kWheelSlots),
+      timer_(executor),
+      random_(random_seed()) {
+  timer_.expires_after(tick_);
+  arm();
+}
+
+EventStreams::~EventStreams() {
+  alive_.reset();
+  for (auto& stream : streams_) stream->leave();
+}
+
+void EventStreams::arm() {
+  timer_.async_wait([this, alive = std::weak_ptr<int>(alive_)](boost::system::error_code) {
+    if (alive.expired() || stopped_) return;
+    wheel_.advance([](TimerWheel::Hook& hook) { static_cast<EventStream&>(hook).on_tick(); });
+    timer_.expires_at(std::max(timer_.expiry() + tick_, std::chrono::steady_clock::now()));
+    arm();
+  });
+}
+
+std::uint32_t EventStreams::ticks(std::chrono::milliseconds wait) const noexcept {
+  return static_cast<std::uint32_t>((wait + tick_ - std::chrono::milliseconds(1)) / tick_);
+}
+
+void EventStreams::open(StreamSocket socket, EventStreamRequest request) {
+  auto stream = std::make_unique<EventStream>(*this, std::move(socket), std::move(request.request_id));
+  EventStream& opened = *stream;
+  opened.place_ = static_cast<std::uint32_t>(streams_.size());
+  streams_.push_back(std::move(stream));
+  ++stats_.opened;
+  opened.begin(std::move(request));
+}
+
+void EventStreams::drain() {
+  for (std::size_t i = streams_.size(); i-- > 0;) {
+    if (i < streams_.size()) streams_[i]->drain();
+  }
+}
+
+void EventStreams::close() {
+  stopped_ = true;
+  timer_.cancel();
+  for (std::size_t i = streams_.size(); i-- > 0;) {
+    if (i < streams_.size()) streams_[i]->close();
+  }
+}
+
+void EventStreams::retire(EventStream& stream) {
+  const std::uint32_t place = stream.place_;
+  std::swap(streams_[place], streams_.back());
+  streams_[place]->place_ = place;
+  retired_.push_back(std::move(streams_.back()));
+  streams_.pop_back();
+  if (retired_.size() > 1) return;
+  // Not now: the stream may be in the middle of one of its own functions.
+  asio::post(executor_, [this, alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.expired()) bury();
+  });
+}
+
+void EventStreams::bury() { retired_.clear(); }
+
+EventStreamStats EventStreams::stats() const {
+  EventStreamStats stats = stats_;
+  stats.open = streams_.size();
+  return stats;
+}
+
+const std::string& EventStreams::date() {
+  const auto now = std::chrono::system_clock::now();
+  if (now >= date_until_) {
+    date_ = http_date(now);
+    date_until_ = std::chrono::floor<std::chrono::seconds>(now) + std::chrono::seconds(1);
+  }
+  return date_;
+}
+
+}  // namespace inkwell::server

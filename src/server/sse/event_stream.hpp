@@ -1,0 +1,123 @@
+// EventStream: one SSE connection. It takes over the socket once its request was read and is driven by callbacks, not
+// by a coroutine: what it sends stands in the ring its worker shares, and goes out by one gather write a turn of the
+// loop. A socket that is full is waited for; one that stays full is cut off. Idle it costs a few hundred bytes.
+// EventStreams owns those of one worker. Both live on that worker's thread.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "events/node.hpp"
+#include "events/reader.hpp"
+#include "server/http.hpp"
+#include "server/sse/options.hpp"
+#include "server/sse/timer_wheel.hpp"
+
+namespace inkwell::server {
+
+/// What a stream is opened with.
+struct EventStreamRequest {
+  std::string channel;
+  events::Start start;
+  std::unique_ptr<const events::Selector> selector;  ///< null: all events
+  std::string request_id;
+};
+
+class EventStreams;
+
+class EventStream final : public events::Reader, private TimerWheel::Hook {
+ public:
+  EventStream(EventStreams& streams, StreamSocket socket, std::string request_id);
+  ~EventStream() override = default;
+
+ private:
+  friend class EventStreams;
+
+  void begin(EventStreamRequest request);
+  void on_joined(std::optional<events::GapReason> gap) override;
+  void on_ready() override;
+  void on_tick();
+
+  void send_head(std::optional<events::GapReason> gap);
+  void send_text(std::string text);
+  void send_events();
+  bool send_rest();
+  /// Bytes the socket took; nothing when it is full or gone (then the stream is stalled or closed).
+  std::optional<std::size_t> write(const struct ::iovec* pieces, std::size_t count);
+  void stall();
+  void watch_for_close();
+  void client_sent_something();
+  void drain();
+  void close();
+  void retire_when_quiet();
+
+  EventStreams& streams_;
+  asio::ip::tcp::socket socket_;
+  std::shared_ptr<void> released_;
+  std::unique_ptr<std::string> request_id_;  ///< until the head has been sent
+  std::shared_ptr<const std::string> rest_;  ///< what a full socket left of a piece
+  std::size_t rest_at_ = 0;
+  std::uint32_t place_ = 0;  ///< in EventStreams
+  std::uint32_t last_write_ = 0;
+  std::uint32_t stalled_since_ = 0;
+  std::uint16_t junk_ = 0;    ///< bytes the client sent though it had nothing to say
+  std::uint8_t pending_ = 0;  ///< operations of the socket under way
+  bool head_sent_ = false;
+  bool stalled_ = false;
+  bool closed_ = false;
+  bool retired_ = false;
+};
+
+class EventStreams {
+ public:
+  /// `node` must outlive it.
+  EventStreams(asio::any_io_executor executor, events::Node& node, EventStreamOptions options);
+  EventStreams(const EventStreams&) = delete;
+  EventStreams& operator=(const EventStreams&) = delete;
+  /// Closes whatever is still open.
+  ~EventStreams();
+
+  /// The stream answers the request from the status line on, and owns the socket.
+  void open(StreamSocket socket, EventStreamRequest request);
+  /// Ends every stream, each with its own reconnection time.
+  void drain();
+  /// Closes what is still open and stops the clock: nothing of it runs on the loop afterwards.
+  void close();
+
+  EventStreamStats stats() const;
+  const EventStreamOptions& options() const noexcept { return options_; }
+
+ private:
+  friend class EventStream;
+
+  std::uint32_t ticks(std::chrono::milliseconds wait) const noexcept;
+  void arm();
+  void retire(EventStream& stream);
+  void bury();
+  const std::string& date();
+
+  asio::any_io_executor executor_;
+  events::Node& node_;
+  EventStreamOptions options_;
+  std::chrono::milliseconds tick_;
+  TimerWheel wheel_;
+  asio::steady_timer timer_;
+  std::vector<std::unique_ptr<EventStream>> streams_;
+  std::vector<std::unique_ptr<EventStream>> retired_;
+  bool stopped_ = false;
+  std::mt19937_64 random_;
+  std::string date_;
+  std::chrono::system_clock::time_point date_until_{};
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  ///< handlers look whether this is still there
+  EventStreamStats stats_;
+};
+
+}  // namespace inkwell::server

@@ -47,7 +47,7 @@ std::string_view HttpRequest::path_param(std::string_view name) const {
   for (const auto& [key, value] : path_params) {
     if (key == name) return value;
   }
-  assert(!"the route's template has no such name");
+  assert(false && "the route's template has no such name");
   return {};
 }
 

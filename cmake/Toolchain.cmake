@@ -47,6 +47,11 @@ if(INKWELL_SANITIZE)
   endif()
 endif()
 
+if(INKWELL_FUZZ)
+  # Everything is instrumented, or the precompiled header could not be shared.
+  target_compile_options(inkwell_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(INKWELL_CCACHE ccache)
 if(INKWELL_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env

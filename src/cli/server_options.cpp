@@ -26,6 +26,15 @@ Result<redis::Options> redis_options(const config::Loaded& loaded) {
   return options;
 }
 
+void set_events(const config::Config& from, server::Options& options) {
+  options.events.publish.max_length = from.events.max_entries;
+  options.events.publish.lifetime = from.events.lifetime;
+  options.events.chain.ring_bytes = from.events.ring_bytes;
+  options.event_streams.heartbeat = from.events.heartbeat;
+  options.event_streams.retry = from.events.retry;
+  options.event_streams.write_stall = from.server.write_timeout;
+}
+
 }  // namespace
 
 Result<server::Options> server_options(const config::Loaded& loaded) {
@@ -45,6 +54,7 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.api_key = from.auth.api_key;
   options.tenant = from.tenant;
   options.key_prefix = from.redis.prefix;
+  set_events(from, options);
   auto redis = redis_options(loaded);
   if (!redis) return std::unexpected(redis.error());
   options.redis = std::move(*redis);

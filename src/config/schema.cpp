@@ -170,7 +170,7 @@ std::vector<Setting> make_schema() {
        store<&C::events, &V::max_entries>},
       {"events.ring_bytes",
        Type::size,
-       "4MiB",
+       "256KiB",
        {64 * kKiB, kGiB},
        "Memory for the recent events of one channel that has subscribers.",
        store<&C::events, &V::ring_bytes>},

@@ -11,9 +11,11 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kThirtyDays = 24h * 30;
 constexpr std::chrono::milliseconds kDay = 24h;
 
-constexpr std::array<FamilyRule, 11> kFamilies{{
+constexpr std::array<FamilyRule, 12> kFamilies{{
     {Family::conversation, "conversation", "conv:{ID}", RedisType::hash, kThirtyDays, Refresh::on_read_or_write, 0},
     {Family::conversation_items, "conversation items", "conv:{ID}:items", RedisType::stream, kThirtyDays,
+     Refresh::on_read_or_write, 0},
+    {Family::conversation_item_ids, "conversation item ids", "conv:{ID}:ids", RedisType::hash, kThirtyDays,
      Refresh::on_read_or_write, 0},
     {Family::conversation_index, "conversation index", "convs:{OWNER}", RedisType::sorted_set, kThirtyDays,
      Refresh::on_write, 0},

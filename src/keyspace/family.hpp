@@ -12,6 +12,7 @@ namespace inkwell::keyspace {
 enum class Family : std::uint8_t {
   conversation,
   conversation_items,
+  conversation_item_ids,
   conversation_index,
   conversation_idempotency,
   channel_log,

@@ -52,6 +52,9 @@ Key Keys::conversation(std::string_view id) const {
 Key Keys::conversation_items(std::string_view id) const {
   return {Family::conversation_items, fmt::format("{}conv:{{{}}}:items", prefix_, encoded(id))};
 }
+Key Keys::conversation_item_ids(std::string_view id) const {
+  return {Family::conversation_item_ids, fmt::format("{}conv:{{{}}}:ids", prefix_, encoded(id))};
+}
 Key Keys::conversation_index(std::string_view owner) const {
   return {Family::conversation_index, fmt::format("{}convs:{{{}}}", prefix_, encoded(owner))};
 }

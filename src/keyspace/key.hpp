@@ -38,6 +38,7 @@ class Keys {
 
   Key conversation(std::string_view id) const;
   Key conversation_items(std::string_view id) const;
+  Key conversation_item_ids(std::string_view id) const;
   Key conversation_index(std::string_view owner) const;
   Key conversation_idempotency(std::string_view id, std::string_view key) const;
   Key channel_log(std::string_view name) const;

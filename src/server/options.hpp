@@ -10,6 +10,7 @@
 
 #include <inkwell/redis/options.hpp>
 
+#include "conversations/options.hpp"
 #include "events/options.hpp"
 #include "server/sse/options.hpp"
 
@@ -45,6 +46,7 @@ struct Options {
   std::string tenant = "default";  ///< whose keys these are: ink:<tenant>:...
   std::string key_prefix = "ink";
   redis::Options redis;
+  conversations::Options conversations;
   events::NodeOptions events;
   EventStreamOptions event_streams;
   std::shared_ptr<telemetry::Log> log;  ///< null: warnings and errors as text to stderr

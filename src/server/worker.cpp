@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <mutex>
 
+#include "conversations/conversations.hpp"
 #include "server/connections.hpp"
 #include "server/http_stats.hpp"
 #include "server/listener.hpp"
@@ -63,6 +64,7 @@ struct Worker::State {
         http_stats(shared_.router.routes().size()),
         redis(io.get_executor(), redis_options(shared_, index_)),
         store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)),
+        conversations(store, shared_.options.conversations),
         events(index_, shared_.hub, io.get_executor(), store, redis_options(shared_, index_), shared_.options.events),
         event_streams(io.get_executor(), events, shared_.options.event_streams),
         drain_events(connections.on_drain([this] { event_streams.drain(); })) {}
@@ -89,6 +91,7 @@ struct Worker::State {
 
   redis::Client redis;
   keyspace::Store store;
+  conversations::Conversations conversations;
   events::Node events;
   EventStreams event_streams;
   std::shared_ptr<void> drain_events;
@@ -106,6 +109,7 @@ Gate& Worker::gate() noexcept { return state_->gate; }
 Shared& Worker::shared() noexcept { return state_->shared; }
 redis::Client& Worker::redis() noexcept { return state_->redis; }
 keyspace::Store& Worker::store() noexcept { return state_->store; }
+conversations::Conversations& Worker::conversations() noexcept { return state_->conversations; }
 events::Node& Worker::events() noexcept { return state_->events; }
 EventStreams& Worker::event_streams() noexcept { return state_->event_streams; }
 Connections& Worker::connections() noexcept { return state_->connections; }

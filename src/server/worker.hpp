@@ -57,6 +57,7 @@ class Worker {
   redis::Client& redis() noexcept;
   keyspace::Store& store() noexcept;  ///< the default tenant's keys over this worker's Redis client
 
+  conversations::Conversations& conversations() noexcept;
   events::Node& events() noexcept;
   EventStreams& event_streams() noexcept;
 

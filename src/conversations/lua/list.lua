@@ -1,0 +1,22 @@
+-- A page of items. ARGV: 'asc' or 'desc', how many (one more than the page, to see whether more follow), the id to go on after or ''.
+-- Answers {id, json, id, json, ...}, or 'no_such_item'. The item gone on after may have been deleted since: its number still says where.
+if redis.call('EXISTS', conv) == 0 then return false end
+slide_after_read()
+local from = ARGV[1] == 'asc' and '-' or '+'
+if ARGV[3] ~= '' then
+  local number = number_of(ARGV[3])
+  if not number then return 'no_such_item' end
+  from = string.format('(%d-0', number)
+end
+local entries
+if ARGV[1] == 'asc' then
+  entries = redis.call('XRANGE', items, from, '+', 'COUNT', ARGV[2])
+else
+  entries = redis.call('XREVRANGE', items, from, '-', 'COUNT', ARGV[2])
+end
+local flat = {}
+for _, entry in ipairs(entries) do
+  flat[#flat + 1] = entry[2][2]
+  flat[#flat + 1] = entry[2][4]
+end
+return flat

@@ -84,6 +84,7 @@ void EmbeddedRedis::supervise(const std::function<void(Result<void>)>& first_sta
   bool first = true;
   do {
     auto child = launch();
+    if (child) pid_ = child->pid();  // before anybody hears that it is ready
     if (first) {
       if (child) tell(Event::Kind::ready, "The redis-server is ready.");
       first_start(child ? Result<void>() : std::unexpected(child.error()));
@@ -99,7 +100,6 @@ void EmbeddedRedis::supervise(const std::function<void(Result<void>)>& first_sta
     first = false;
     if (!child) continue;
 
-    pid_ = child->pid();
     const auto since = std::chrono::steady_clock::now();
     pollfd watched[] = {{child->pidfd(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
     while (::poll(watched, 2, -1) < 0 && errno == EINTR) {

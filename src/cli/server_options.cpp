@@ -55,6 +55,7 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.tenant = from.tenant;
   options.key_prefix = from.redis.prefix;
   options.conversations.lifetime = from.conversations.lifetime;
+  options.conversations.lifetime = from.conversations.lifetime;
   set_events(from, options);
   auto redis = redis_options(loaded);
   if (!redis) return std::unexpected(redis.error());

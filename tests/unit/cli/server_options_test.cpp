@@ -40,7 +40,8 @@ TEST(ServerOptions, CarryEachSettingToThePartItIsFor) {
                                    "INKWELL_EVENTS_MAX_ENTRIES=20",
                                    "INKWELL_EVENTS_RING_BYTES=128KiB",
                                    "INKWELL_EVENTS_HEARTBEAT=21s",
-                                   "INKWELL_EVENTS_RETRY=22s"});
+                                   "INKWELL_EVENTS_RETRY=22s",
+                                   "INKWELL_CONVERSATIONS_LIFETIME=23s"});
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->address, "::1");
   EXPECT_EQ(options->port, 81);
@@ -74,6 +75,7 @@ TEST(ServerOptions, CarryEachSettingToThePartItIsFor) {
   EXPECT_EQ(options->events.chain.ring_bytes, 128U << 10);
   EXPECT_EQ(options->event_streams.heartbeat, seconds(21));
   EXPECT_EQ(options->event_streams.retry, seconds(22));
+  EXPECT_EQ(options->conversations.lifetime, seconds(23));
 }
 
 TEST(ServerOptions, OfTheDefaultsAreThePartsOwn) {
@@ -101,6 +103,7 @@ TEST(ServerOptions, OfTheDefaultsAreThePartsOwn) {
   EXPECT_EQ(options->events.chain.ring_bytes, own.events.chain.ring_bytes);
   EXPECT_EQ(options->event_streams.heartbeat, own.event_streams.heartbeat);
   EXPECT_EQ(options->event_streams.retry, own.event_streams.retry);
+  EXPECT_EQ(options->conversations.lifetime, own.conversations.lifetime);
 }
 
 TEST(ServerOptions, NameWhereAUrlCameFromThatMakesNoSenseAndKeepItsPassword) {

@@ -1,0 +1,31 @@
+// Whatever JSON object comes in: normalising it never crashes, and what would be stored is valid JSON that holds every
+// member, unchanged but for a message's content.
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <cstdlib>
+#include <string>
+
+#include "conversations/item.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  namespace json = boost::json;
+  const std::string_view raw(reinterpret_cast<const char*>(data), size);
+  boost::system::error_code error;
+  json::parse_options options;
+  options.max_depth = 64;
+  const json::value parsed = json::parse(raw, error, {}, options);
+  if (error || !parsed.is_object()) return 0;
+  const auto item = inkwell::conversations::normalise_item(raw, parsed.get_object(), "items[0]");
+  if (!item) return 0;
+  const json::value stored = json::parse(R"({"id":"x")" + item->json, error, {}, options);
+  if (error || !stored.is_object()) std::abort();
+  for (const auto& [key, value] : parsed.get_object()) {
+    if (key == "id" || key == "content") continue;
+    const auto* const kept = stored.get_object().if_contains(key);
+    if (kept == nullptr) std::abort();
+    // A NaN-free comparison: numbers beyond a double's range compare by what both parse to.
+    if (*kept != value) std::abort();
+  }
+  (void)inkwell::conversations::raw_elements(raw, "items");
+  return 0;
+}

@@ -1,0 +1,103 @@
+#include "keyspace/key.hpp"
+
+#include <gtest/gtest.h>
+#include <map>
+#include <random>
+#include <set>
+
+#include "keyspace/audit.hpp"
+
+namespace inkwell::keyspace {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<Key> one_of_each(const Keys& keys, std::string_view name) {
+  return {keys.conversation(name),
+          keys.conversation_items(name),
+          keys.conversation_item_ids(name),
+          keys.conversation_index(name),
+          keys.conversation_idempotency(name, name),
+          keys.channel_log(name),
+          keys.channel_live(name),
+          keys.channel_subscribers(name),
+          keys.channel_idempotency(name, name),
+          keys.embedding(name, 384, "00ff"),
+          keys.embedding_lease(name, 384, "00ff"),
+          keys.hot_set(name)};
+}
+
+TEST(Family, EveryRowStandsAtItsEnumeratorAndHasALifetimeUnlessItIsNotStored) {
+  for (std::size_t i = 0; i < families().size(); ++i) {
+    const auto& row = families()[i];
+    EXPECT_EQ(static_cast<std::size_t>(row.family), i);
+    EXPECT_EQ(&rule(row.family), &row);
+    EXPECT_EQ(row.lifetime > 0ms, row.refresh != Refresh::not_stored) << row.name;
+  }
+}
+
+TEST(Keys, EveryFamilyHasAKeyAndIsRecognisedByIt) {
+  const Keys keys("default");
+  std::set<Family> made;
+  for (const auto& key : one_of_each(keys, "a:{b}%*")) {
+    made.insert(key.family());
+    EXPECT_TRUE(key.str().starts_with(keys.prefix())) << key.str();
+    EXPECT_EQ(family_of(key.str()), key.family()) << key.str();
+  }
+  EXPECT_EQ(made.size(), families().size());
+}
+
+TEST(Keys, OtherKeysBelongToNoFamily) {
+  for (const auto* key : {"ink", "ink:", "ink:default:", "ink:default:conv:{x", "ink:default:conv:{x}:other",
+                          "inkx:default:conv:{x}", "other:default:conv:{x}", "ink:default:chan:x"}) {
+    EXPECT_FALSE(family_of(key)) << key;
+  }
+}
+
+TEST(Keys, TheKeysOfOneStepShareAHashTag) {
+  const Keys keys("default");
+  EXPECT_EQ(keys.conversation("c").hash_tag(), "c");
+  EXPECT_EQ(keys.conversation_items("c").hash_tag(), "c");
+  EXPECT_EQ(keys.conversation_item_ids("c").hash_tag(), "c");
+  EXPECT_EQ(keys.conversation_idempotency("c", "k").hash_tag(), "c");
+  EXPECT_EQ(keys.channel_log("n{}").hash_tag(), keys.channel_live("n{}").hash_tag());
+  EXPECT_EQ(keys.channel_log("n{}").hash_tag(), keys.channel_idempotency("n{}", "}").hash_tag());
+}
+
+TEST(Keys, DistinctNamesGiveDistinctKeys) {
+  std::mt19937_64 random(20261123);
+  const std::string alphabet("ab{}:%*\0\n\xC3\xA9 7F", 14);
+  const Keys keys("default");
+  std::map<std::string, std::string> name_by_key;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string name;
+    for (auto length = random() % 6; length > 0; --length) name += alphabet[random() % alphabet.size()];
+    const auto [it, fresh] = name_by_key.emplace(keys.channel_log(name).str(), name);
+    ASSERT_EQ(it->second, name) << it->first;
+  }
+}
+
+TEST(Keys, TenantsNeverShareAKey) {
+  EXPECT_NE(Keys("a").channel_log("x").str(), Keys("b").channel_log("x").str());
+  EXPECT_NE(Keys("a:chan").channel_log("x").str(), Keys("a").channel_log("chan:x").str());
+  EXPECT_THROW(Keys(""), std::logic_error);
+}
+
+TEST(Lifetime, JitterLengthensWithinItsBound) {
+  const auto base = rule(Family::embedding).lifetime;
+  EXPECT_EQ(lifetime_with_jitter(Family::embedding, 0.0), base);
+  EXPECT_GT(lifetime_with_jitter(Family::embedding, 0.999), base);
+  EXPECT_LE(lifetime_with_jitter(Family::embedding, 0.999),
+            base + base * rule(Family::embedding).jitter_per_mille / 1000);
+  EXPECT_EQ(lifetime_with_jitter(Family::conversation, 0.999), rule(Family::conversation).lifetime);
+}
+
+TEST(Lifetime, ASlidingOneIsSetAnewOnceAThirtiethOfItIsGone) {
+  EXPECT_FALSE(sliding_refresh_due(30s, 30s));
+  EXPECT_FALSE(sliding_refresh_due(30s, 29s + 1ms));
+  EXPECT_TRUE(sliding_refresh_due(30s, 29s));
+  EXPECT_TRUE(sliding_refresh_due(30s, 0s));
+}
+
+}  // namespace
+}  // namespace inkwell::keyspace

@@ -169,8 +169,11 @@ TEST_F(EmbeddedRedisTest, DiesWithItsParentAndTheNextOneWaitsForItsEnd) {
   // given a process that serves from the directory
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
+  const pid_t test = ::getpid();
   const pid_t parent = ::fork();
   if (parent == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that fails half-way leaves nothing behind
+    if (::getppid() != test) ::_exit(1);
     const auto redis = EmbeddedRedis::start(options());
     const pid_t pid = redis ? (*redis)->stats().pid : -1;
     if (redis) ask((*redis)->socket(), "SET novel genesis");

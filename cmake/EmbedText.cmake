@@ -10,6 +10,9 @@ function(inkwell_embed_text target namespace)
     COMMAND ${CMAKE_COMMAND} -DOUT=${header} -DNAMESPACE=${namespace} "-DFILES=${inputs}"
             -P ${PROJECT_SOURCE_DIR}/cmake/EmbedTextScript.cmake
     DEPENDS ${inputs} ${PROJECT_SOURCE_DIR}/cmake/EmbedTextScript.cmake VERBATIM)
+  add_custom_target(${target}_texts DEPENDS ${header})  # by itself too: clang-tidy needs it without a build
+  add_dependencies(${target} ${target}_texts)
+  set_property(GLOBAL APPEND PROPERTY INKWELL_TEXTS ${target}_texts)
   target_sources(${target} PRIVATE ${header})
   target_include_directories(${target} PRIVATE ${PROJECT_BINARY_DIR}/generated)
 endfunction()

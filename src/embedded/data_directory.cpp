@@ -71,7 +71,7 @@ Result<void> take_redis_lock(const Descriptor& file, const fs::path& path, const
     if (stop.stop_requested())
       return fail(ErrorKind::cancelled, "cancelled", "Told to stop while waiting for the data directory.");
     if (std::chrono::steady_clock::now() >= until) break;
-    std::this_thread::sleep_for(kLook);
+    std::this_thread::sleep_for(kLook);  // tidy: at start-up, before there is a loop to wait on
   }
   return fail(ErrorKind::conflict, "data_directory_in_use",
               fmt::format("The redis-server (process {}) of an earlier run still works in the data directory {}.",

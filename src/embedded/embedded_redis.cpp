@@ -1,6 +1,7 @@
 #include "embedded/embedded_redis.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
@@ -154,7 +155,10 @@ Result<void> EmbeddedRedis::wait_until_ready(ChildProcess& child) {
 
 Result<void> EmbeddedRedis::check_version() const {
   const auto version = redis_version(place_.socket());
-  if (!version || std::atoi(version->c_str()) >= 7) return {};
+  if (!version) return {};
+  int major = 0;
+  std::from_chars(version->data(), version->data() + version->size(), major);
+  if (major >= 7) return {};
   return fail(
       ErrorKind::unavailable, "redis_server_too_old",
       fmt::format("{} is Redis {}; Inkwell needs Redis 7.0 or Valkey 7.2, or newer.", program_.string(), *version),

@@ -5,6 +5,8 @@
 #include <random>
 #include <stdexcept>
 
+#include "base/random.hpp"
+
 namespace inkwell::keyspace {
 namespace {
 
@@ -16,7 +18,7 @@ constexpr std::array<std::string_view, 22> kReads{"EXISTS", "GET",    "GETRANGE"
                                                   "ZCARD",  "ZRANGE", "ZSCORE",      "MEMORY"};
 
 std::chrono::milliseconds jittered(Family family) {
-  thread_local std::minstd_rand random{std::random_device{}()};
+  thread_local std::minstd_rand random{static_cast<std::minstd_rand::result_type>(random_seed())};
   return lifetime_with_jitter(family, std::uniform_real_distribution<double>(0.0, 1.0)(random));
 }
 

@@ -46,7 +46,11 @@ class SignalsBlocked {
 std::string_view version() noexcept { return INKWELL_VERSION; }
 
 Shared::Shared(Options options_)
-    : options(completed(std::move(options_))), version(server::version()), log(options.log), api_key(options.api_key), hub(options.threads) {
+    : options(completed(std::move(options_))),
+      version(server::version()),
+      log(options.log),
+      api_key(options.api_key),
+      hub(options.threads) {
   add_health_routes(router);
   add_conversation_routes(router);
   add_channel_routes(router);

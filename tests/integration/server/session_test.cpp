@@ -157,7 +157,9 @@ TEST(Session, AHeaderThatTricklesInIsOverdueAllTheSame) {
   TestServer server;
   HttpClient client(server.port());
   client.send("GET /healthz HTTP/1.1\r\n");
-  for (int i = 0; i < 30 && client.send("X: y\r\n"); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < 30 && client.send("X: y\r\n"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // tidy: the pace is what is tested
+  }
   EXPECT_EQ(client.receive().status, 408);
 }
 

@@ -175,6 +175,7 @@ void EventStream::stall() {
   if (stalled_) return;
   stalled_ = true;
   stalled_since_ = streams_.wheel_.now();
+  streams_.wheel_.schedule(*this, streams_.ticks(streams_.options_.write_stall));
   ++pending_;
   socket_.async_wait(asio::socket_base::wait_write,
                      [this, alive = std::weak_ptr<int>(streams_.alive_)](boost::system::error_code) {
@@ -182,6 +183,7 @@ void EventStream::stall() {
                        --pending_;
                        if (closed_) return retire_when_quiet();
                        stalled_ = false;
+                       streams_.wheel_.schedule(*this, streams_.ticks(streams_.options_.heartbeat));
                        if (send_rest() && !closed_) send_events();
                      });
 }

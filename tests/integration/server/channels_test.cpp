@@ -205,6 +205,7 @@ TEST(ChannelStreams, BeatWhileNothingHappensAndDuringAnOutageOfRedis) {
   test::RedisServer redis;
   auto options = options_for(redis);
   options.event_streams.heartbeat = 40ms;
+  options.redis.command_timeout = 300ms;
   TestServer server(options);
   redis.kill();
   SseClient stream(server.port(), "/v1/channels/news/events");

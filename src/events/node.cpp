@@ -176,9 +176,10 @@ void Node::tick_feeds(std::chrono::steady_clock::time_point now) {
 }
 
 void Node::tick_sources(std::chrono::steady_clock::time_point now) {
-  if (options_.check_interval == std::chrono::milliseconds::zero()) return;
+  const bool checks = options_.check_interval > std::chrono::milliseconds::zero();
   for (const auto& [name, source] : sources_) {
-    if (source->check_due() <= now) source->check();
+    source->flush();
+    if (checks && source->check_due() <= now) source->check();
   }
 }
 

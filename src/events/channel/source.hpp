@@ -28,8 +28,10 @@ class Source : public std::enable_shared_from_this<Source> {
   void detach(std::uint32_t worker, std::uint64_t token);
   bool abandoned() const noexcept { return feeds_.empty(); }
 
-  /// Looks whether the log is ahead, and sends feeds what a full mailbox kept from them.
+  /// Looks whether the log is ahead.
   void check();
+  /// Sends feeds what a full mailbox kept from them.
+  void flush();
   /// When the next periodic check is due.
   std::chrono::steady_clock::time_point check_due() const noexcept { return check_due_; }
 
@@ -44,7 +46,6 @@ class Source : public std::enable_shared_from_this<Source> {
 
   void message(std::string_view payload);
   void pump();
-  void flush();
   bool send_snapshot(const Attachment& feed);
   void send(Attachment& feed, const std::vector<EventRef>& events);
   static asio::awaitable<void> read_while_wanted(std::shared_ptr<Source> self);

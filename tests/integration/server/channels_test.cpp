@@ -293,13 +293,12 @@ TEST(ChannelsOfTheBinary, GiveEveryAcknowledgedEventOnceAndInOrderThoughRedisIsK
     }
   });
   std::vector<std::string> received;
-  std::set<std::string> types;
+  std::vector<std::string> gaps;
   const auto take = [&](std::size_t count) {
     while (received.size() < count) {
       const auto event = stream.next();
       ASSERT_TRUE(event);
-      types.insert(event->type);
-      if (event->type == "message") received.push_back(event->id);
+      (event->type == "message" ? received : gaps).push_back(event->type == "message" ? event->id : event->data);
     }
   };
   take(50);
@@ -312,7 +311,14 @@ TEST(ChannelsOfTheBinary, GiveEveryAcknowledgedEventOnceAndInOrderThoughRedisIsK
   const auto last = id_of(publish(inkwell.port(), R"({"data":"last"})"));
   while (received.back() != last) take(received.size() + 1);
   acknowledged.push_back(last);
-  EXPECT_EQ(types, std::set<std::string>{"message"});
+  // The embedded Redis writes its file before it answers, except while an fsync is slow: then a SIGKILL may take back
+  // what it had acknowledged. That is told; telling it of anything the log still holds is a bug.
+  for (const auto& gap : gaps) {
+    const std::string from(parse_json(gap)->at("from").as_string());
+    const auto page = test::http_request(inkwell.port(), "GET", "/v1/channels/news/events?limit=1&after=" + from, {},
+                                         "Accept: application/json\r\n");
+    EXPECT_TRUE(object_of(page).contains("gap")) << gap;
+  }
   EXPECT_EQ(std::set<std::string>(received.begin(), received.end()).size(), received.size()) << "an event came twice";
   std::size_t at = 0;
   for (const auto& id : received) at += at < acknowledged.size() && acknowledged[at] == id ? 1 : 0;

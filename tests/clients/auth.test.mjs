@@ -1,6 +1,7 @@
 // With an API key configured, nothing of /v1 is open without it, and the official clients work with it.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import OpenAI, { AuthenticationError } from 'openai';
 import { Inkwell } from './support/inkwell.mjs';
 
 const KEY = 'a-key-for-this-test';
@@ -9,10 +10,15 @@ describe('an API key', () => {
   let server;
   before(async () => (server = await Inkwell.start({ env: { INKWELL_AUTH_API_KEY: KEY } })));
   after(() => server?.remove());
+  const client = (apiKey) => new OpenAI({ apiKey, baseURL: `${server.url}/v1`, maxRetries: 0 });
 
-  it('opens the server to who sends it', async () => {
-    const response = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${KEY}` } });
-    assert.equal(response.status, 200);
+  it('opens the server to the SDK', async () => {
+    const created = await client(KEY).conversations.create();
+    assert.equal((await client(KEY).conversations.retrieve(created.id)).id, created.id);
+  });
+
+  it('is asked for: another one is an AuthenticationError', async () => {
+    await assert.rejects(client('another').conversations.create(), AuthenticationError);
   });
 
   it('is asked for on every path of the API, and by the name of the scheme', async () => {

@@ -50,8 +50,7 @@ Shared::Shared(Options options_)
       version(server::version()),
       log(options.log),
       api_key(options.api_key),
-      hub(options.threads),
-      embeddings(options.embeddings.hot) {
+      hub(options.threads) {
   add_health_routes(router);
   add_conversation_routes(router);
   add_channel_routes(router);

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "embeddings/shared.hpp"
 #include "events/hub.hpp"
 #include "server/auth.hpp"
 #include "server/options.hpp"
@@ -30,7 +29,6 @@ struct Shared {
   ApiKey api_key;
   Router router;
   events::Hub hub;
-  embeddings::Shared embeddings;  ///< the hot tier and the flights
 
   std::atomic<std::size_t> connections{0};  ///< open now, over all workers
   std::atomic<bool> draining{false};        ///< a stop was requested; never goes back

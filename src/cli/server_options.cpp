@@ -35,6 +35,25 @@ void set_events(const config::Config& from, server::Options& options) {
   options.event_streams.write_stall = from.server.write_timeout;
 }
 
+embeddings::Options embeddings_options(const config::Config::Embeddings& from) {
+  embeddings::Options options;
+  options.hot.max_bytes = from.hot.max_bytes;
+  options.hot_ttl = from.hot.ttl;
+  options.lifetime = from.lifetime;
+  options.lexical_dimensions = static_cast<std::uint32_t>(from.dimensions);
+  if (from.upstream.url.empty()) return options;
+  embeddings::UpstreamOptions upstream;
+  upstream.url = from.upstream.url;
+  while (upstream.url.ends_with('/')) upstream.url.pop_back();
+  upstream.api_key = from.upstream.api_key;
+  upstream.models = from.upstream.models;
+  upstream.batch_size = from.upstream.batch_size;
+  upstream.timeout = from.upstream.timeout;
+  options.deadline = 2 * from.upstream.timeout;
+  options.upstream = std::move(upstream);
+  return options;
+}
+
 }  // namespace
 
 Result<server::Options> server_options(const config::Loaded& loaded) {
@@ -57,6 +76,7 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.conversations.lifetime = from.conversations.lifetime;
   options.conversations.lifetime = from.conversations.lifetime;
   set_events(from, options);
+  options.embeddings = embeddings_options(from.embeddings);
   auto redis = redis_options(loaded);
   if (!redis) return std::unexpected(redis.error());
   options.redis = std::move(*redis);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,6 +43,15 @@ class Digester {
 /// The key of `input`'s vector in the hot tier: its digest, moved by the choice's digest (exclusive or). Finding two
 /// that meet is as hard as finding a collision of SHA-256's exclusive ors.
 Digest256 hot_key(const Digest256& input, const Digest256& choice) noexcept;
+
+/// For hash tables: digests are uniform, so any part of one is a hash.
+struct DigestHash {
+  std::size_t operator()(const Digest256& digest) const noexcept {
+    std::size_t hash = 0;
+    std::memcpy(&hash, digest.bytes.data(), sizeof hash);
+    return hash;
+  }
+};
 
 /// 64 lower-case hexadecimal digits, as keys in Redis carry it.
 std::string hex(const Digest256& digest);

@@ -140,6 +140,46 @@ void expose_events(Exposition& out, const Shared& shared) {
   streams("inkwell_events_writes_total", "Write system calls of event streams.", &Streams::writes);
 }
 
+void expose_embeddings(Exposition& out, const Shared& shared) {
+  std::vector<embeddings::Stats> all;
+  for (const auto& worker : shared.workers) all.push_back(worker->part_stats().embeddings);
+  using Stats = embeddings::Stats;
+  const auto counter = [&](const char* name, const char* help, std::uint64_t Stats::* field) {
+    std::uint64_t value = 0;
+    for (const auto& stats : all) value += stats.*field;
+    out.counter(name, help, number(value));
+  };
+  std::size_t in_flight = 0;
+  for (const auto& stats : all) in_flight += stats.in_flight;
+  const HotCache::Stats hot = shared.embeddings.hot.stats();
+  out.gauge("inkwell_embeddings_in_flight", "Inputs being fetched now.", number(in_flight));
+  counter("inkwell_embeddings_calls_total", "Requests for embeddings.", &Stats::calls);
+  counter("inkwell_embeddings_failed_calls_total", "Requests that failed.", &Stats::failed_calls);
+  counter("inkwell_embeddings_inputs_total", "Inputs asked for.", &Stats::inputs);
+  counter("inkwell_embeddings_hot_hits_total", "Inputs found in the hot tier.", &Stats::hot_hits);
+  counter("inkwell_embeddings_redis_hits_total", "Inputs found in Redis.", &Stats::redis_hits);
+  counter("inkwell_embeddings_misses_total", "Inputs that were computed.", &Stats::misses);
+  counter("inkwell_embeddings_shared_flights_total", "Inputs another request was fetching already.",
+          &Stats::shared_flights);
+  counter("inkwell_embeddings_provider_calls_total", "Batches given to a provider.", &Stats::provider_calls);
+  counter("inkwell_embeddings_provider_failures_total", "Batches that failed.", &Stats::provider_failures);
+  counter("inkwell_embeddings_provider_inputs_total", "Inputs computed by a provider.", &Stats::provider_inputs);
+  counter("inkwell_embeddings_provider_tokens_total", "Tokens a provider counted.", &Stats::provider_tokens);
+  counter("inkwell_embeddings_redis_reads_failed_total", "Inputs that could not be looked up in Redis.",
+          &Stats::redis_reads_failed);
+  counter("inkwell_embeddings_redis_writes_dropped_total", "Vectors that could not be written to Redis.",
+          &Stats::redis_writes_dropped);
+  counter("inkwell_embeddings_damaged_total", "Values in Redis that were refused and replaced.", &Stats::damaged);
+  counter("inkwell_embeddings_refreshed_total", "Values in Redis whose lifetime was set anew.", &Stats::refreshed);
+  out.gauge("inkwell_embeddings_hot_entries", "Vectors in the hot tier.", number(hot.entries));
+  out.gauge("inkwell_embeddings_hot_bytes", "Memory of the hot tier, what is held beyond eviction included.",
+            number(hot.bytes));
+  out.gauge("inkwell_embeddings_hot_max_bytes", "The bound of the hot tier.", number(hot.max_bytes));
+  out.counter("inkwell_embeddings_hot_evicted_total", "Vectors evicted from the hot tier.", number(hot.evicted));
+  out.counter("inkwell_embeddings_hot_expired_total", "Vectors whose time in the hot tier was up.",
+              number(hot.expired));
+}
+
 }  // namespace
 
 std::string metrics_text(const Shared& shared) {
@@ -148,6 +188,7 @@ std::string metrics_text(const Shared& shared) {
   out.gauge("inkwell_workers", "Threads that serve.", number(shared.workers.size()));
   expose_http(out, shared);
   expose_redis(out, shared);
+  expose_embeddings(out, shared);
   expose_events(out, shared);
   return out.text();
 }

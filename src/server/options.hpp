@@ -11,6 +11,7 @@
 #include <inkwell/redis/options.hpp>
 
 #include "conversations/options.hpp"
+#include "embeddings/options.hpp"
 #include "events/options.hpp"
 #include "server/sse/options.hpp"
 
@@ -47,6 +48,7 @@ struct Options {
   std::string key_prefix = "ink";
   redis::Options redis;
   conversations::Options conversations;
+  embeddings::Options embeddings;
   events::NodeOptions events;
   EventStreamOptions event_streams;
   std::shared_ptr<telemetry::Log> log;  ///< null: warnings and errors as text to stderr

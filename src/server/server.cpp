@@ -50,7 +50,8 @@ Shared::Shared(Options options_)
       version(server::version()),
       log(options.log),
       api_key(options.api_key),
-      hub(options.threads) {
+      hub(options.threads),
+      embeddings(options.embeddings.hot) {
   add_health_routes(router);
   add_conversation_routes(router);
   add_channel_routes(router);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "embeddings/shared.hpp"
 #include "events/hub.hpp"
 #include "server/auth.hpp"
 #include "server/options.hpp"
@@ -29,6 +30,7 @@ struct Shared {
   ApiKey api_key;
   Router router;
   events::Hub hub;
+  embeddings::Shared embeddings;  ///< the hot tier and the flights
 
   std::atomic<std::size_t> connections{0};  ///< open now, over all workers
   std::atomic<bool> draining{false};        ///< a stop was requested; never goes back

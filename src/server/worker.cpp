@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "conversations/conversations.hpp"
+#include "embeddings/embeddings.hpp"
 #include "server/connections.hpp"
 #include "server/http_stats.hpp"
 #include "server/listener.hpp"
@@ -65,6 +66,8 @@ struct Worker::State {
         redis(io.get_executor(), redis_options(shared_, index_)),
         store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)),
         conversations(store, shared_.options.conversations),
+        embeddings(io.get_executor(), store, shared_.embeddings, shared_.options.embeddings,
+                   embeddings::make_providers(io.get_executor(), shared_.options.embeddings)),
         events(index_, shared_.hub, io.get_executor(), store, redis_options(shared_, index_), shared_.options.events),
         event_streams(io.get_executor(), events, shared_.options.event_streams),
         drain_events(connections.on_drain([this] { event_streams.drain(); })) {}
@@ -92,6 +95,7 @@ struct Worker::State {
   redis::Client redis;
   keyspace::Store store;
   conversations::Conversations conversations;
+  embeddings::Embeddings embeddings;
   events::Node events;
   EventStreams event_streams;
   std::shared_ptr<void> drain_events;
@@ -110,6 +114,7 @@ Shared& Worker::shared() noexcept { return state_->shared; }
 redis::Client& Worker::redis() noexcept { return state_->redis; }
 keyspace::Store& Worker::store() noexcept { return state_->store; }
 conversations::Conversations& Worker::conversations() noexcept { return state_->conversations; }
+embeddings::Embeddings& Worker::embeddings() noexcept { return state_->embeddings; }
 events::Node& Worker::events() noexcept { return state_->events; }
 EventStreams& Worker::event_streams() noexcept { return state_->event_streams; }
 Connections& Worker::connections() noexcept { return state_->connections; }
@@ -147,6 +152,7 @@ PartStats Worker::part_stats() const {
 void Worker::State::publish_stats() {
   PartStats now;
   now.redis = redis.stats();
+  now.embeddings = embeddings.stats();
   now.events = events.stats();
   now.event_streams = event_streams.stats();
   const std::lock_guard lock(stats_mutex);
@@ -186,6 +192,7 @@ asio::awaitable<void> Worker::State::shut_down() {
 asio::awaitable<void> Worker::State::close_parts() {
   event_streams.close();
   co_await events.close();
+  co_await embeddings.close();
   co_await redis.close();
 }
 

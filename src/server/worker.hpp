@@ -12,6 +12,7 @@
 #include <inkwell/redis.hpp>
 
 #include "base/gate.hpp"
+#include "embeddings/stats.hpp"
 #include "events/options.hpp"
 #include "keyspace/store.hpp"
 #include "server/sse/options.hpp"
@@ -37,6 +38,7 @@ struct Shared;
 /// What a worker's parts have counted, as of its last sweep (at most 250 ms ago).
 struct PartStats {
   redis::ClientStats redis;
+  embeddings::Stats embeddings;
   events::NodeStats events;
   EventStreamStats event_streams;
 };
@@ -58,6 +60,7 @@ class Worker {
   keyspace::Store& store() noexcept;  ///< the default tenant's keys over this worker's Redis client
 
   conversations::Conversations& conversations() noexcept;
+  embeddings::Embeddings& embeddings() noexcept;
   events::Node& events() noexcept;
   EventStreams& event_streams() noexcept;
 

@@ -1,0 +1,28 @@
+// What one worker's Embeddings has counted since it was made. A plain value.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace inkwell::embeddings {
+
+struct Stats {
+  std::uint64_t calls = 0;
+  std::uint64_t failed_calls = 0;
+  std::uint64_t inputs = 0;
+  std::uint64_t hot_hits = 0;        ///< of inputs
+  std::uint64_t redis_hits = 0;      ///< of inputs
+  std::uint64_t misses = 0;          ///< of inputs
+  std::uint64_t shared_flights = 0;  ///< distinct inputs that another call was fetching already
+  std::uint64_t provider_calls = 0;  ///< batches, each with its retries
+  std::uint64_t provider_failures = 0;
+  std::uint64_t provider_inputs = 0;  ///< inputs computed
+  std::uint64_t provider_tokens = 0;
+  std::uint64_t redis_reads_failed = 0;    ///< inputs not looked up in Redis, or in vain
+  std::uint64_t redis_writes_dropped = 0;  ///< vectors not written to Redis
+  std::uint64_t damaged = 0;               ///< values in Redis that were refused
+  std::uint64_t refreshed = 0;             ///< values in Redis whose lifetime was set anew
+  std::size_t in_flight = 0;               ///< inputs being fetched now
+};
+
+}  // namespace inkwell::embeddings

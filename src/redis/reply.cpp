@@ -1,9 +1,21 @@
 #include <bit>
 #include <charconv>
+#include <new>
 
 #include <inkwell/redis/reply.hpp>
 
 namespace inkwell::redis {
+
+SharedBytes SharedBytes::allocate(std::size_t capacity) {
+  SharedBytes bytes;
+  bytes.block_ = new (::operator new(sizeof(Block) + capacity)) Block{1, capacity};
+  return bytes;
+}
+
+void SharedBytes::free(Block* block) noexcept {
+  block->~Block();
+  ::operator delete(block);
+}
 
 std::string_view View::text() const noexcept {
   switch (node_->type) {

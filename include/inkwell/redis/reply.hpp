@@ -3,11 +3,12 @@
 // it. Both are immutable once made: safe to read from several threads.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace inkwell::redis {
@@ -89,22 +90,61 @@ class View {
   const char* base_;
 };
 
-/// A whole reply. Cheap to move; copying shares the bytes. Holding a small reply for long keeps the read buffer it came
-/// in alive: copy out what is kept.
+/// Bytes that several replies share; the last owner frees them. Counted by hand, not by std::shared_ptr, so that the
+/// reader that fills them can tell for sure that it is alone again and use them anew. Internal to Reply and the link.
+class SharedBytes {
+ public:
+  SharedBytes() noexcept = default;
+  /// `capacity` uninitialised bytes.
+  static SharedBytes allocate(std::size_t capacity);
+  SharedBytes(const SharedBytes& other) noexcept : block_(other.block_) {
+    if (block_ != nullptr) block_->owners.fetch_add(1, std::memory_order_relaxed);
+  }
+  SharedBytes(SharedBytes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  SharedBytes& operator=(SharedBytes other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~SharedBytes() {
+    if (block_ != nullptr && block_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) free(block_);
+  }
+
+  explicit operator bool() const noexcept { return block_ != nullptr; }
+  char* data() const noexcept { return reinterpret_cast<char*>(block_ + 1); }
+  std::size_t capacity() const noexcept { return block_ != nullptr ? block_->capacity : 0; }
+  /// True when nobody else owns them, and whatever others read from them has been read.
+  bool is_sole_owner() const noexcept {
+    return block_ != nullptr && block_->owners.load(std::memory_order_acquire) == 1;
+  }
+
+ private:
+  struct Block {
+    std::atomic<std::size_t> owners;
+    std::size_t capacity;
+  };
+  static void free(Block* block) noexcept;
+  Block* block_ = nullptr;
+};
+
+/// A whole reply. Cheap to move; copying shares the bytes. A reply of one value costs no allocation. Holding a small
+/// reply for long keeps the read buffer it came in alive: copy out what is kept.
 class Reply {
  public:
-  Reply() : nodes_(1) {}
-  /// `owner` keeps the bytes at `base` alive. `nodes` is never empty.
-  Reply(std::vector<Node> nodes, std::shared_ptr<const void> owner, const char* base)
+  Reply() = default;
+  /// A single value; `owner` keeps the bytes at `base` alive.
+  Reply(const Node& node, SharedBytes owner, const char* base) : single_(node), owner_(std::move(owner)), base_(base) {}
+  /// An aggregate: its nodes in pre-order, never empty.
+  Reply(std::vector<Node> nodes, SharedBytes owner, const char* base)
       : nodes_(std::move(nodes)), owner_(std::move(owner)), base_(base) {}
 
-  View view() const noexcept { return View(nodes_.data(), base_); }
+  View view() const noexcept { return View(nodes_.empty() ? &single_ : nodes_.data(), base_); }
   operator View() const noexcept { return view(); }
   const View operator*() const noexcept { return view(); }
 
  private:
+  Node single_;
   std::vector<Node> nodes_;
-  std::shared_ptr<const void> owner_;
+  SharedBytes owner_;
   const char* base_ = nullptr;
 };
 

@@ -1,43 +1,82 @@
+// Client: a Link that reconnects, with what callers see of it.
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <stdexcept>
+
 #include <inkwell/redis/client.hpp>
 
-#include "redis/link/client_impl.hpp"
-#include "redis/link/server_error.hpp"
+#include "redis/link/link.hpp"
 
 namespace inkwell::redis {
 
-using boost::asio::awaitable;
+namespace {
 
-Client::Client(boost::asio::any_io_executor executor, Options options)
+Error closed() { return {ErrorKind::cancelled, "redis_closed", "The Redis client is closed."}; }
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  Impl(asio::any_io_executor executor, Options options)
+      : link(std::make_shared<link::Link>(std::move(executor), std::move(options), link::Link::Policy())) {}
+  std::shared_ptr<link::Link> link;
+};
+
+Client::Client(asio::any_io_executor executor, Options options)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {
-  impl_->start();
+  impl_->link->start();
 }
 
-Client::~Client() = default;
+Client::~Client() { impl_->link->close(closed()); }
 
-awaitable<Result<Reply>> Client::execute(Request request, CallOptions options) {
+asio::awaitable<Result<Reply>> Client::execute(Request request, CallOptions options) {
   if (request.size() != 1) throw std::logic_error("redis::Client::execute takes a request of exactly one command");
-  auto answers = co_await impl_->execute(std::move(request), options);
-  co_return std::move(answers.front());
+  link::Link& link = *impl_->link;
+  link::Call call(std::move(request).wire(), 1, options.idempotent);
+  auto refused = link.submit(call, options.timeout);
+  if (refused) co_return std::unexpected(std::move(*refused));
+  auto answered = link.wait(call);
+  co_await std::move(answered);
+  co_return std::move(call.single);
 }
 
-awaitable<std::vector<Result<Reply>>> Client::execute_all(Request request, CallOptions options) {
-  return impl_->execute(std::move(request), options);
+asio::awaitable<std::vector<Result<Reply>>> Client::execute_all(Request request, CallOptions options) {
+  const auto commands = static_cast<std::uint32_t>(request.size());
+  std::vector<Result<Reply>> answers;
+  if (commands == 0) co_return answers;
+  link::Link& link = *impl_->link;
+  link::Call call(std::move(request).wire(), commands, options.idempotent);
+  auto refused = link.submit(call, options.timeout);
+  if (refused) {
+    answers.assign(commands, std::unexpected(*refused));
+    co_return answers;
+  }
+  auto answered = link.wait(call);
+  co_await std::move(answered);
+  if (commands > 1) co_return std::move(call.answers);
+  answers.push_back(std::move(call.single));
+  co_return answers;
 }
 
-awaitable<Result<Reply>> Client::run(const Script& script, std::vector<std::string> keys,
-                                     std::vector<std::string> arguments, CallOptions options) {
+asio::awaitable<Result<Reply>> Client::run(const Script& script, std::vector<std::string> keys,
+                                           std::vector<std::string> arguments, CallOptions options) {
   Request by_digest("EVALSHA", script.digest(), keys.size(), keys, arguments);
   auto answer = co_await execute(std::move(by_digest), options);
   if (answer || answer.error().code() != "redis_noscript") co_return answer;
-  // The server has lost its scripts or never had this one. EVAL loads and runs it in one step, so no flush can come
-  // between.
+  // The server has never had this script or has lost it; nothing was applied. EVAL loads it and runs it in one step, so
+  // that no SCRIPT FLUSH and no failover can come between.
   Request by_source("EVAL", script.source(), keys.size(), keys, arguments);
   co_return co_await execute(std::move(by_source), options);
 }
 
-awaitable<void> Client::close() { return impl_->close(); }
-bool Client::connected() const noexcept { return impl_->connected(); }
-ClientStats Client::stats() const noexcept { return impl_->stats(); }
-boost::asio::any_io_executor Client::get_executor() const noexcept { return impl_->executor(); }
+asio::awaitable<void> Client::close() {
+  auto link = impl_->link;
+  link->close(closed());
+  co_await asio::post(link->executor(), asio::use_awaitable);  // behind the turn that answers the waiting callers
+}
+
+bool Client::connected() const noexcept { return impl_->link->ready(); }
+ClientStats Client::stats() const noexcept { return impl_->link->stats(); }
+asio::any_io_executor Client::get_executor() const noexcept { return impl_->link->executor(); }
 
 }  // namespace inkwell::redis

@@ -1,57 +1,73 @@
+// Pool: links that don't reconnect, lent one borrower at a time. A place (of max_connections) is taken before a
+// connection is looked for and given back whatever happens; who waits for a place waits in line.
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <list>
+#include <stdexcept>
 
 #include <inkwell/redis/pool.hpp>
 
-#include "base/gate.hpp"
-#include "redis/link/server_error.hpp"
-#include "redis/link/wire.hpp"
+#include "redis/link/borrowed_state.hpp"
+#include "redis/link/link.hpp"
 
 namespace inkwell::redis {
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 using Clock = std::chrono::steady_clock;
 
-Error timed_out(const Options& options) {
-  return Error(ErrorKind::deadline_exceeded, "redis_timeout",
-               "Redis at " + options.endpoint.to_string() + " did not answer within the deadline.",
-               "Check its load and latency (SLOWLOG, --latency).")
-      .with_unknown_outcome();
+Error closed() { return {ErrorKind::cancelled, "redis_closed", "The Redis pool is closed."}; }
+
+Error given_up() {
+  return {ErrorKind::cancelled, "redis_connection_closed",
+          "This pooled connection was closed because its state was no longer known.", "Take another one."};
+}
+
+asio::awaitable<std::vector<Result<Reply>>> exchange(link::Link& link, Request request, CallOptions options) {
+  const auto commands = static_cast<std::uint32_t>(request.size());
+  std::vector<Result<Reply>> answers;
+  if (commands == 0) co_return answers;
+  link::Call call(std::move(request).wire(), commands, options.idempotent);
+  auto refused = link.submit(call, options.timeout);
+  if (refused) {
+    answers.assign(commands, std::unexpected(*refused));
+    co_return answers;
+  }
+  auto answered = link.wait(call);
+  co_await std::move(answered);
+  if (commands > 1) co_return std::move(call.answers);
+  answers.push_back(std::move(call.single));
+  co_return answers;
 }
 
 }  // namespace
 
 class Pool::Slot {
  public:
-  Slot(asio::any_io_executor executor, const Options& options) : wire(std::move(executor), options) {}
-  link::Wire wire;
+  explicit Slot(std::shared_ptr<link::Link> made) : link(std::move(made)) {}
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  ~Slot() { link->close(given_up()); }
+
+  bool fit_to_lend() const noexcept { return link->in_step() && state.clean(); }
+
+  std::shared_ptr<link::Link> link;
+  link::BorrowedState state;
   Clock::time_point idle_since = Clock::now();
-  bool broken = true;  ///< until it is open, while a command is under way, and after one ended badly
 };
 
 class Pool::Impl : public std::enable_shared_from_this<Pool::Impl> {
  public:
   Impl(asio::any_io_executor executor, Options options, PoolOptions pool_options)
-      : executor_(executor), options_(std::move(options)), pool_options_(pool_options), gate_(executor) {}
+      : executor_(executor), options_(std::move(options)), pool_options_(pool_options), reaper_(executor) {}
 
-  void start() { gate_.spawn("redis pool reaper", reap()); }
   asio::awaitable<Result<std::unique_ptr<Slot>>> take();
   void give_back(std::unique_ptr<Slot> slot);
-  asio::awaitable<Result<std::vector<Reply>>> exchange(Slot& slot, const Request& request,
-                                                       std::chrono::milliseconds timeout);
-  asio::awaitable<void> close();
-  PoolStats stats() const noexcept {
-    PoolStats stats = stats_;
-    stats.idle = idle_.size();
-    stats.waiting = waiters_.size();
-    return stats;
-  }
-  const Options& options() const noexcept { return options_; }
+  void close();
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+  PoolStats stats() const noexcept;
 
  private:
   struct Waiter {
@@ -59,154 +75,176 @@ class Pool::Impl : public std::enable_shared_from_this<Pool::Impl> {
     asio::steady_timer timer;
     bool may_go = false;
   };
+  struct Place;
 
-  asio::awaitable<Result<void>> wait_for_turn();
+  asio::awaitable<std::optional<Error>> wait_for_place();
+  asio::awaitable<Result<std::unique_ptr<Slot>>> open();
   asio::awaitable<bool> still_good(Slot& slot);
-  asio::awaitable<void> reap();
   void let_next_go();
+  void reap_later();
+  void reap();
 
   asio::any_io_executor executor_;
   Options options_;
   PoolOptions pool_options_;
-  Gate gate_;
+  asio::steady_timer reaper_;
   std::deque<std::unique_ptr<Slot>> idle_;  ///< the longest idle first
-  std::list<Waiter*> waiters_;
-  std::size_t promised_ = 0;  ///< places kept for waiters that were let go but have not run yet
+  std::list<Waiter*> waiters_;              ///< the longest waiting first
+  std::size_t taken_ = 0;                   ///< places: lent, being opened, or promised to a waiter
   std::size_t lent_ = 0;
   bool closing_ = false;
-  PoolStats stats_;
+  std::uint64_t opened_ = 0;
+  std::uint64_t timeouts_ = 0;
 };
 
-asio::awaitable<Result<void>> Pool::Impl::wait_for_turn() {
-  if (lent_ + promised_ < pool_options_.max_connections && waiters_.empty()) co_return Result<void>{};
+/// A place taken; given to the next in line unless it was kept.
+struct Pool::Impl::Place {
+  Impl* impl;
+  explicit Place(Impl* of) : impl(of) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    if (impl == nullptr) return;
+    --impl->taken_;
+    impl->let_next_go();
+  }
+  void keep() noexcept { impl = nullptr; }
+};
+
+PoolStats Pool::Impl::stats() const noexcept {
+  PoolStats stats;
+  stats.open = lent_ + idle_.size();
+  stats.idle = idle_.size();
+  stats.waiting = waiters_.size();
+  stats.opened = opened_;
+  stats.timeouts = timeouts_;
+  return stats;
+}
+
+// Nothing when a place has been taken.
+asio::awaitable<std::optional<Error>> Pool::Impl::wait_for_place() {
+  if (taken_ < pool_options_.max_connections && waiters_.empty()) {
+    ++taken_;
+    co_return std::nullopt;
+  }
   Waiter waiter(executor_);
   waiter.timer.expires_after(pool_options_.wait_timeout);
-  const auto place = waiters_.insert(waiters_.end(), &waiter);
+  const auto position = waiters_.insert(waiters_.end(), &waiter);
   struct Leave {
     Impl& impl;
     Waiter& waiter;
-    std::list<Waiter*>::iterator place;
+    std::list<Waiter*>::iterator position;
+    bool taken = false;
     ~Leave() {
-      if (waiter.may_go) {
-        --impl.promised_;
-      } else {
-        impl.waiters_.erase(place);
-      }
+      if (!waiter.may_go) impl.waiters_.erase(position);
+      if (waiter.may_go && !taken) Place give_on(&impl);
     }
-  } leave{*this, waiter, place};
-  co_await waiter.timer.async_wait(kTuple);
-  if (waiter.may_go && !closing_) co_return Result<void>{};
-  if (closing_) co_return fail(ErrorKind::cancelled, "redis_closed", "The Redis pool is closed.");
-  ++stats_.timeouts;
-  co_return std::unexpected(
-      Error(ErrorKind::overloaded, "redis_pool_exhausted",
-            "All " + std::to_string(pool_options_.max_connections) + " pooled Redis connections are in use.",
-            "Raise the pool's size, or hold connections for less long."));
+  } leave{*this, waiter, position};
+  co_await waiter.timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (closing_) co_return closed();
+  if (waiter.may_go) {
+    leave.taken = true;
+    co_return std::nullopt;
+  }
+  ++timeouts_;
+  co_return Error(ErrorKind::overloaded, "redis_pool_exhausted",
+                  "All " + std::to_string(pool_options_.max_connections) + " pooled Redis connections are in use.",
+                  "Raise the pool's size, or hold connections for less long.")
+      .with_retry_after(std::chrono::seconds(1));
 }
 
 void Pool::Impl::let_next_go() {
-  if (waiters_.empty() || lent_ + promised_ >= pool_options_.max_connections) return;
+  if (waiters_.empty() || taken_ >= pool_options_.max_connections) return;
   Waiter* const next = waiters_.front();
   waiters_.pop_front();
   next->may_go = true;
-  ++promised_;
+  ++taken_;
   next->timer.cancel();
 }
 
 asio::awaitable<Result<std::unique_ptr<Pool::Slot>>> Pool::Impl::take() {
   auto self = shared_from_this();
-  if (closing_) co_return fail(ErrorKind::cancelled, "redis_closed", "The Redis pool is closed.");
-  auto turn = co_await wait_for_turn();
-  if (!turn) co_return std::unexpected(std::move(turn.error()));
-  ++lent_;
-  // From here on the place is given back whatever happens, cancellation included.
-  struct Return {
-    Impl* impl;
-    ~Return() {
-      if (impl == nullptr) return;
-      --impl->lent_;
-      impl->let_next_go();
-    }
-  } give_place_back{this};
+  if (closing_) co_return std::unexpected(closed());
+  auto refused = co_await wait_for_place();
+  if (refused) co_return std::unexpected(std::move(*refused));
+  Place place(this);
   while (!idle_.empty()) {
     auto slot = std::move(idle_.back());
     idle_.pop_back();
-    --stats_.open;
     const bool good = co_await still_good(*slot);
-    if (!good) continue;
-    ++stats_.open;
-    give_place_back.impl = nullptr;
+    if (!good || closing_) continue;
+    place.keep();
+    ++lent_;
     co_return slot;
   }
-  auto slot = std::make_unique<Slot>(executor_, options_);
-  auto opened = co_await slot->wire.open();
-  if (!opened) co_return std::unexpected(std::move(opened.error()));
-  slot->broken = false;
-  ++stats_.opened;
-  ++stats_.open;
-  give_place_back.impl = nullptr;
+  auto fresh = co_await open();
+  if (!fresh) co_return fresh;
+  if (closing_) co_return std::unexpected(closed());
+  place.keep();
+  ++lent_;
+  co_return fresh;
+}
+
+asio::awaitable<Result<std::unique_ptr<Pool::Slot>>> Pool::Impl::open() {
+  const link::Link::Policy policy{.reconnects = false, .watches_health = false};
+  auto slot = std::make_unique<Slot>(std::make_shared<link::Link>(executor_, options_, policy));
+  slot->link->start();
+  CallOptions options;
+  options.timeout = options_.connect_timeout;
+  Request ping("PING");
+  auto answers = co_await exchange(*slot->link, std::move(ping), options);
+  if (!answers.front()) co_return std::unexpected(std::move(answers.front().error()));
+  ++opened_;
   co_return slot;
 }
 
 asio::awaitable<bool> Pool::Impl::still_good(Slot& slot) {
+  if (!slot.fit_to_lend()) co_return false;
   if (Clock::now() - slot.idle_since < pool_options_.ping_after_idle) co_return true;
-  const Request ping("PING");
-  auto answer = co_await exchange(slot, ping, options_.health_timeout);
-  co_return answer.has_value();
-}
-
-asio::awaitable<Result<std::vector<Reply>>> Pool::Impl::exchange(Slot& slot, const Request& request,
-                                                                 std::chrono::milliseconds timeout) {
-  using namespace asio::experimental::awaitable_operators;
-  slot.broken = true;
-  asio::steady_timer timer(executor_, timeout.count() > 0 ? timeout : options_.command_timeout);
-  auto first = co_await (slot.wire.exchange(request) || timer.async_wait(kTuple));
-  if (first.index() == 1) {
-    slot.wire.close();
-    co_return std::unexpected(timed_out(options_));
-  }
-  auto answers = std::get<0>(std::move(first));
-  if (!answers) co_return std::unexpected(std::move(answers.error()).with_unknown_outcome());
-  slot.broken = false;
-  co_return std::move(*answers);
+  CallOptions options;
+  options.timeout = options_.health_timeout;
+  Request ping("PING");
+  auto answers = co_await exchange(*slot.link, std::move(ping), options);
+  co_return answers.front().has_value();
 }
 
 void Pool::Impl::give_back(std::unique_ptr<Slot> slot) {
+  const Place place(this);
   --lent_;
-  if (slot->broken || closing_) {
-    --stats_.open;
-  } else {
-    slot->idle_since = Clock::now();
-    idle_.push_back(std::move(slot));
-  }
-  let_next_go();
+  if (closing_ || !slot->fit_to_lend()) return;
+  slot->idle_since = Clock::now();
+  idle_.push_back(std::move(slot));
+  if (idle_.size() == 1) reap_later();
 }
 
-asio::awaitable<void> Pool::Impl::reap() {
-  asio::steady_timer timer(executor_);
-  for (;;) {
-    timer.expires_after(pool_options_.max_idle / 2 + std::chrono::milliseconds(1));
-    co_await timer.async_wait(asio::use_awaitable);
-    while (!idle_.empty() && Clock::now() - idle_.front()->idle_since >= pool_options_.max_idle) {
-      idle_.pop_front();
-      --stats_.open;
-    }
-  }
+void Pool::Impl::reap_later() {
+  reaper_.expires_at(idle_.front()->idle_since + pool_options_.max_idle);
+  reaper_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (error) return;
+    if (const auto self = weak.lock()) self->reap();
+  });
 }
 
-asio::awaitable<void> Pool::Impl::close() {
-  auto self = shared_from_this();
-  if (std::exchange(closing_, true)) co_return;
+void Pool::Impl::reap() {
+  const auto now = Clock::now();
+  while (!idle_.empty() && now - idle_.front()->idle_since >= pool_options_.max_idle) idle_.pop_front();
+  if (!idle_.empty()) reap_later();
+}
+
+void Pool::Impl::close() {
+  if (std::exchange(closing_, true)) return;
   for (Waiter* waiter : waiters_) waiter->timer.cancel();
-  co_await gate_.close();
-  stats_.open -= idle_.size();
+  reaper_.cancel();
   idle_.clear();
 }
+
+// ---- Lease ----
 
 Pool::Lease::Lease(std::shared_ptr<Impl> pool, std::unique_ptr<Slot> slot)
     : pool_(std::move(pool)), slot_(std::move(slot)) {}
 Pool::Lease::Lease(Lease&&) noexcept = default;
 Pool::Lease& Pool::Lease::operator=(Lease&& other) noexcept {
+  if (this == &other) return *this;
   if (slot_) pool_->give_back(std::move(slot_));
   pool_ = std::move(other.pool_);
   slot_ = std::move(other.slot_);
@@ -223,33 +261,23 @@ asio::awaitable<Result<Reply>> Pool::Lease::execute(Request request, CallOptions
 }
 
 asio::awaitable<std::vector<Result<Reply>>> Pool::Lease::execute_all(Request request, CallOptions options) {
-  std::vector<Result<Reply>> results;
-  if (!slot_->wire.is_open()) {
-    const Error gone(ErrorKind::unavailable, "redis_unavailable", "This pooled connection was lost.",
-                     "Take another one.");
-    results.assign(request.size(), std::unexpected(gone));
-    co_return results;
-  }
-  auto answers = co_await pool_->exchange(*slot_, request, options.timeout);
-  if (!answers) {
-    results.assign(request.size(), std::unexpected(answers.error()));
-    co_return results;
-  }
-  for (auto& answer : *answers) {
-    if (answer.view().is_error()) {
-      results.emplace_back(std::unexpected(link::server_error(answer.view().text())));
-    } else {
-      results.emplace_back(std::move(answer));
+  slot_->state.sent(request.wire());
+  // Left half-way (timed out, cancelled), a reply is still owed: the connection is closed, which also frees the server
+  // from a command it blocks in.
+  struct CloseUnlessInStep {
+    std::shared_ptr<link::Link> link;
+    ~CloseUnlessInStep() {
+      if (!link->in_step()) link->close(given_up());
     }
-  }
-  co_return results;
+  } guard{slot_->link};
+  co_return co_await exchange(*guard.link, std::move(request), options);
 }
 
+// ---- Pool ----
+
 Pool::Pool(asio::any_io_executor executor, Options options, PoolOptions pool_options)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), pool_options)) {
-  impl_->start();
-}
-Pool::~Pool() = default;
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), pool_options)) {}
+Pool::~Pool() { impl_->close(); }
 
 asio::awaitable<Result<Pool::Lease>> Pool::acquire() {
   auto impl = impl_;
@@ -258,7 +286,12 @@ asio::awaitable<Result<Pool::Lease>> Pool::acquire() {
   co_return Lease(std::move(impl), std::move(*slot));
 }
 
-asio::awaitable<void> Pool::close() { return impl_->close(); }
+asio::awaitable<void> Pool::close() {
+  auto impl = impl_;
+  impl->close();
+  co_await asio::post(impl->executor(), asio::use_awaitable);
+}
+
 PoolStats Pool::stats() const noexcept { return impl_->stats(); }
 
 }  // namespace inkwell::redis

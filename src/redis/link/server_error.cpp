@@ -12,39 +12,44 @@ struct Row {
   std::string_view word;
   ErrorKind kind;
   std::string_view remedy;
-  bool temporary = false;
+  std::chrono::milliseconds retry_after{0};
 };
 
-constexpr std::array<Row, 21> kRows{{
-    {"LOADING", ErrorKind::unavailable, "Redis is loading its data; retry in a moment.", true},
-    {"TRYAGAIN", ErrorKind::unavailable, "A slot is being moved; retry in a moment.", true},
-    {"CLUSTERDOWN", ErrorKind::unavailable, "The cluster does not serve this slot now; check CLUSTER INFO.", true},
-    {"MASTERDOWN", ErrorKind::unavailable, "The replica has lost its master; retry or use the master.", true},
-    {"READONLY", ErrorKind::unavailable, "This server is a replica; point the link at the master."},
-    {"BUSY", ErrorKind::unavailable, "A script is holding the server; see SCRIPT KILL."},
-    {"UNKILLABLE", ErrorKind::unavailable, "A writing script is holding the server; wait for it."},
-    {"OOM", ErrorKind::unavailable, "Redis is at its maxmemory; raise it or remove data."},
-    {"MISCONF", ErrorKind::unavailable, "Redis cannot persist and refuses writes; look at its log and disk."},
-    {"NOREPLICAS", ErrorKind::unavailable, "Too few replicas are in sync (min-replicas-to-write)."},
-    {"NOAUTH", ErrorKind::unauthenticated, "Give the Redis URL a user and password."},
-    {"WRONGPASS", ErrorKind::unauthenticated, "Check user and password in the Redis URL."},
-    {"NOPERM", ErrorKind::permission_denied, "Grant the Redis user this command and these keys (ACL SETUSER)."},
-    {"NOPROTO", ErrorKind::invalid_argument, "Use Redis 7.0, Valkey 7.2 or newer."},
-    {"NOSCRIPT", ErrorKind::not_found, ""},
-    {"WRONGTYPE", ErrorKind::conflict, "Another program uses this key; give Inkwell a prefix or a Redis of its own."},
+using std::chrono::milliseconds;
+
+// "unavailable" is for what passes without the caller changing anything; nothing was applied in any of these rows.
+constexpr std::array<Row, 24> kRows{{
+    {"LOADING", ErrorKind::unavailable, "Redis is loading its data; retry in a moment.", milliseconds(1000)},
+    {"TRYAGAIN", ErrorKind::unavailable, "A slot is being moved; retry in a moment.", milliseconds(200)},
+    {"CLUSTERDOWN", ErrorKind::unavailable, "The cluster does not serve this slot now; look at CLUSTER INFO.",
+     milliseconds(1000)},
+    {"MASTERDOWN", ErrorKind::unavailable, "The replica has lost its master; retry, or use the master.",
+     milliseconds(1000)},
+    {"READONLY", ErrorKind::unavailable, "This server is a replica; point the link at the master.", milliseconds(1000)},
+    {"BUSY", ErrorKind::unavailable, "A script holds the server; see SCRIPT KILL.", milliseconds(1000)},
+    {"UNKILLABLE", ErrorKind::unavailable, "A script that has written holds the server; wait for it.",
+     milliseconds(1000)},
+    {"OOM", ErrorKind::unavailable, "Redis is at its maxmemory; raise it or remove data.", milliseconds(5000)},
+    {"MISCONF", ErrorKind::unavailable, "Redis cannot persist and refuses writes; look at its log and disk.",
+     milliseconds(5000)},
+    {"NOREPLICAS", ErrorKind::unavailable, "Too few replicas are in sync (min-replicas-to-write).", milliseconds(1000)},
     {"MOVED", ErrorKind::unavailable, "This is a node of a cluster; use a redis-cluster:// URL."},
     {"ASK", ErrorKind::unavailable, "This is a node of a cluster; use a redis-cluster:// URL."},
-    {"CROSSSLOT", ErrorKind::internal, ""},
-    {"EXECABORT", ErrorKind::invalid_argument, "A command of the transaction was refused; nothing of it was applied."},
-    {"NOTBUSY", ErrorKind::invalid_argument, ""},
+    {"NOAUTH", ErrorKind::unauthenticated, "Give the Redis URL a user and a password."},
+    {"WRONGPASS", ErrorKind::unauthenticated, "Check user and password in the Redis URL."},
+    {"NOPERM", ErrorKind::permission_denied, "Grant the Redis user these commands and keys (ACL SETUSER)."},
+    {"NOPROTO", ErrorKind::invalid_argument, "Use Redis 7.0, Valkey 7.2 or newer."},
+    {"NOSCRIPT", ErrorKind::not_found, "Load the script (Client::run does)."},
+    {"NOGROUP", ErrorKind::not_found, "Create the stream's consumer group first."},
+    {"BUSYGROUP", ErrorKind::conflict, "The consumer group exists already."},
+    {"BUSYKEY", ErrorKind::conflict, "The target key exists already."},
+    {"WRONGTYPE", ErrorKind::conflict, "Another program uses this key; give each a prefix or a Redis of its own."},
+    {"CROSSSLOT", ErrorKind::internal, "All keys of one command must share a hash tag."},
+    {"EXECABORT", ErrorKind::invalid_argument, "A command of the transaction was refused; none of it was applied."},
+    {"NOTBUSY", ErrorKind::invalid_argument, "No script is running."},
 }};
 
 std::string_view first_word(std::string_view line) { return line.substr(0, line.find(' ')); }
-
-const Row* row_of(std::string_view word) {
-  const auto* row = std::ranges::find(kRows, word, &Row::word);
-  return row == kRows.end() ? nullptr : row;
-}
 
 }  // namespace
 
@@ -52,15 +57,14 @@ Error server_error(std::string_view line) {
   const auto word = first_word(line);
   std::string code = "redis_";
   for (const char c : word) code.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
-  const Row* row = row_of(word);
-  const auto kind = row != nullptr ? row->kind : ErrorKind::invalid_argument;
-  return {kind, std::move(code), "Redis answered: " + std::string(line),
-          std::string(row != nullptr ? row->remedy : "")};
+  std::string message = "Redis answered: " + std::string(line);
+  const auto* row = std::ranges::find(kRows, word, &Row::word);
+  if (row == kRows.end()) return {ErrorKind::invalid_argument, std::move(code), std::move(message)};
+  Error error(row->kind, std::move(code), std::move(message), std::string(row->remedy));
+  if (row->retry_after.count() > 0) return std::move(error).with_retry_after(row->retry_after);
+  return error;
 }
 
-bool is_temporary(std::string_view line) noexcept {
-  const Row* row = row_of(first_word(line));
-  return row != nullptr && row->temporary;
-}
+bool is_refused_for_now(std::string_view line) noexcept { return first_word(line) == "LOADING"; }
 
 }  // namespace inkwell::redis::link

@@ -11,8 +11,8 @@ namespace inkwell::redis::link {
 /// the command, or has applied it and says so: the outcome is never unknown.
 Error server_error(std::string_view line);
 
-/// Whether the server refuses for now, having applied nothing, so that the command may be sent again to the same
-/// server: LOADING, TRYAGAIN, CLUSTERDOWN, MASTERDOWN.
-bool is_temporary(std::string_view line) noexcept;
+/// Whether the server refuses everything for the moment, having applied nothing, so that the link itself sends it again
+/// within the deadline: LOADING.
+bool is_refused_for_now(std::string_view line) noexcept;
 
 }  // namespace inkwell::redis::link

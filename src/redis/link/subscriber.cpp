@@ -1,42 +1,36 @@
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
+// Subscriber: a session that says SUBSCRIBE. A connection answers commands in order, errors as plain replies and
+// confirmations as pushes, so what was asked and not yet answered is kept in a queue; a push that doesn't answer the
+// front of that queue is the server's own doing.
+#include <array>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <deque>
 #include <map>
 #include <stdexcept>
+#include <vector>
 
+#include <inkwell/redis/request.hpp>
 #include <inkwell/redis/subscriber.hpp>
 
-#include "base/backoff.hpp"
-#include "base/gate.hpp"
-#include "base/random.hpp"
-#include "redis/link/wire.hpp"
+#include "redis/link/session.hpp"
 
 namespace inkwell::redis {
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kAskAgain{500};  // after the server refused a subscription
 
 }  // namespace
 
-class Subscriber::Impl : public std::enable_shared_from_this<Subscriber::Impl> {
+class Subscriber::Impl final : public link::Session {
  public:
   Impl(asio::any_io_executor executor, Options options, bool sharded)
-      : executor_(executor),
-        options_(std::move(options)),
-        sharded_(sharded),
-        gate_(executor),
-        backoff_(options_.backoff_base, options_.backoff_cap, options_.seed != 0 ? options_.seed : random_seed()),
-        wake_writer_(executor) {
-    wake_writer_.expires_at(std::chrono::steady_clock::time_point::max());
-  }
+      : Session(std::move(executor), std::move(options), Policy()), sharded_(sharded) {}
 
-  void start() { gate_.spawn("redis subscriber", run()); }
   void subscribe(std::string channel, SubscriptionHandlers handlers);
   void unsubscribe(std::string_view channel);
-  asio::awaitable<void> close();
+  void close();
   SubscriberStats stats() const noexcept {
-    return {.connected = connected_, .channels = channels_.size(), .messages = messages_, .connects = connects_};
+    return {.connected = ready(), .channels = channels_.size(), .messages = messages_, .connects = totals().connects};
   }
 
  private:
@@ -44,95 +38,115 @@ class Subscriber::Impl : public std::enable_shared_from_this<Subscriber::Impl> {
     SubscriptionHandlers handlers;
     bool confirmed = false;
     bool gone = false;  ///< unsubscribed: its handlers are not called again
+    std::optional<Clock::time_point> ask_at;
   };
+  enum class Verb : std::uint8_t { subscribe, unsubscribe, ping };
+  struct Asked {
+    Verb verb;
+    std::string channel;
+  };
+  using ChannelPtr = std::shared_ptr<Channel>;
 
-  asio::awaitable<void> run();
-  asio::awaitable<Error> read_all();
-  asio::awaitable<Error> write_all();
-  asio::awaitable<Error> watch_health();
-  void ask(std::string_view channel);
-  void wake() { wake_writer_.cancel_one(); }
-  void handle(const Reply& reply);
-  void on_confirmation(std::string_view channel);
-  void on_unsubscribed_by_server(std::string_view channel);
-  void tell_lost();
-  std::shared_ptr<Channel> find(std::string_view channel) const {
+  void on_ready() override;
+  void on_answer(Reply reply) override;
+  void on_turn_end() override { flush(); }
+  void on_lost(const Error& cause, bool garbled, bool again) override;
+  void on_connect_failed(const Error&, bool, bool) override {}
+  void send_ping() override { ask(Verb::ping, {}); }
+  Clock::time_point on_time(Clock::time_point now) override;
+
+  void ask(Verb verb, std::string channel);
+  void flush();
+  void flush_soon();
+  void pushed(View push);
+  void confirmed(std::string_view channel);
+  void unsubscribed(std::string_view channel);
+  void refused(std::string_view line);
+  ChannelPtr find(std::string_view channel) const {
     const auto it = channels_.find(channel);
     return it == channels_.end() ? nullptr : it->second;
   }
 
-  asio::any_io_executor executor_;
-  Options options_;
   const bool sharded_;
-  Gate gate_;
-  Backoff backoff_;
-  asio::steady_timer wake_writer_;
-  std::unique_ptr<link::Wire> wire_;
-  std::map<std::string, std::shared_ptr<Channel>, std::less<>> channels_;
-  /// Subscribe commands of this connection whose confirmation has not come. Only the last one's says that the channel
-  /// is subscribed for good: an earlier one may be followed by the confirmation of an unsubscribe.
-  std::map<std::string, unsigned, std::less<>> outstanding_;
-  Request queue_;
-  bool connected_ = false;
-  bool closing_ = false;
+  std::map<std::string, ChannelPtr, std::less<>> channels_;
+  std::deque<Asked> asked_;  ///< of this connection, without an answer yet
+  std::string out_;
+  bool flush_posted_ = false;
   std::uint64_t messages_ = 0;
-  std::uint64_t connects_ = 0;
 };
 
+// ---- What callers do ----
+
 void Subscriber::Impl::subscribe(std::string channel, SubscriptionHandlers handlers) {
+  if (over()) return;
   auto entry = std::make_shared<Channel>();
   entry->handlers = std::move(handlers);
   const auto [it, inserted] = channels_.emplace(std::move(channel), std::move(entry));
   if (!inserted) throw std::logic_error("redis::Subscriber: subscribed twice to " + it->first);
-  if (connected_) ask(it->first);
-}
-
-void Subscriber::Impl::ask(std::string_view channel) {
-  queue_.add(sharded_ ? "SSUBSCRIBE" : "SUBSCRIBE", channel);
-  const auto it = outstanding_.find(channel);
-  if (it == outstanding_.end()) {
-    outstanding_.emplace(std::string(channel), 1);
-  } else {
-    ++it->second;
-  }
-  wake();
+  if (ready()) ask(Verb::subscribe, it->first);
 }
 
 void Subscriber::Impl::unsubscribe(std::string_view channel) {
   const auto it = channels_.find(channel);
   if (it == channels_.end()) return;
   it->second->gone = true;
-  if (connected_) {
-    queue_.add(sharded_ ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", channel);
-    wake();
-  }
+  if (ready()) ask(Verb::unsubscribe, it->first);
   channels_.erase(it);
 }
 
-asio::awaitable<void> Subscriber::Impl::run() {
-  using namespace asio::experimental::awaitable_operators;
-  asio::steady_timer pause(executor_);
-  while (!closing_) {
-    wire_ = std::make_unique<link::Wire>(executor_, options_);
-    auto opened = co_await wire_->open();
-    if (opened) {
-      ++connects_;
-      backoff_.reset();
-      connected_ = true;
-      queue_ = Request();
-      outstanding_.clear();
-      for (const auto& [name, channel] : channels_) ask(name);
-      co_await (read_all() || write_all() || watch_health());
-      connected_ = false;
-      wire_->close();
-      tell_lost();
-    }
-    pause.expires_after(backoff_.next());
-    co_await pause.async_wait(asio::use_awaitable);
-  }
+void Subscriber::Impl::close() {
+  for (const auto& [name, channel] : channels_) channel->gone = true;
+  channels_.clear();
+  shut();
 }
 
-void Subscriber::Impl::tell_lost() {
+// ---- Writing ----
+
+void Subscriber::Impl::ask(Verb verb, std::string channel) {
+  Request request;
+  switch (verb) {
+    case Verb::subscribe:
+      request.add(sharded_ ? "SSUBSCRIBE" : "SUBSCRIBE", channel);
+      break;
+    case Verb::unsubscribe:
+      request.add(sharded_ ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", channel);
+      break;
+    case Verb::ping:
+      request.add("PING");
+      break;
+  }
+  out_ += request.wire();
+  asked_.push_back({verb, std::move(channel)});
+  flush_soon();
+}
+
+void Subscriber::Impl::flush_soon() {
+  if (std::exchange(flush_posted_, true)) return;
+  asio::post(executor(), [self = std::static_pointer_cast<Impl>(shared_from_this())] {
+    self->flush_posted_ = false;
+    self->flush();
+  });
+}
+
+void Subscriber::Impl::flush() {
+  if (!ready() || out_.empty()) return;
+  const std::array<std::string_view, 1> pieces{out_};
+  out_.erase(0, connection().write(pieces));
+}
+
+// ---- The connection ----
+
+void Subscriber::Impl::on_ready() {
+  out_.clear();
+  asked_.clear();
+  for (const auto& [name, channel] : channels_) {
+    channel->ask_at.reset();
+    ask(Verb::subscribe, name);
+  }
+  flush();
+}
+
+void Subscriber::Impl::on_lost(const Error&, bool, bool) {
   const auto channels = channels_;  // a handler may change the map
   for (const auto& [name, channel] : channels) {
     const bool was = std::exchange(channel->confirmed, false);
@@ -140,105 +154,107 @@ void Subscriber::Impl::tell_lost() {
   }
 }
 
-asio::awaitable<Error> Subscriber::Impl::read_all() {
-  for (;;) {
-    auto reply = co_await wire_->next();
-    if (!reply) co_return std::move(reply.error());
-    handle(*reply);
+Subscriber::Impl::Clock::time_point Subscriber::Impl::on_time(Clock::time_point now) {
+  auto next = Clock::time_point::max();
+  for (const auto& [name, channel] : channels_) {
+    if (!channel->ask_at) continue;
+    if (*channel->ask_at > now) {
+      next = std::min(next, *channel->ask_at);
+    } else {
+      channel->ask_at.reset();
+      if (ready()) ask(Verb::subscribe, name);
+    }
   }
+  return next;
 }
 
-void Subscriber::Impl::handle(const Reply& reply) {
-  const View push = reply.view();
-  if (push.type() != Type::push || push.size() < 3) return;  // PONG, or a kind of push that nobody asked for
+// ---- Reading ----
+
+void Subscriber::Impl::on_answer(Reply reply) {
+  const View view = reply.view();
+  if (view.type() == Type::push) return pushed(view);
+  if (asked_.empty()) {
+    return distrust({ErrorKind::upstream, "redis_protocol", "Redis sent a subscriber a reply to nothing.",
+                     "Look at what stands between Inkwell and Redis."});
+  }
+  if (view.is_error()) return refused(view.text());
+  asked_.pop_front();  // PONG
+}
+
+void Subscriber::Impl::pushed(View push) {
+  if (push.size() < 3) return;  // none that we asked for
   auto part = push.begin();
-  auto kind = (*part).text();
+  const auto kind = (*part).text();
   const auto channel = (*++part).text();
-  if (kind.starts_with('s') && kind != "subscribe") kind.remove_prefix(1);
-  if (kind == "message") {
+  if (kind == "message" || kind == "smessage") {
     const auto entry = find(channel);
     if (!entry || !entry->confirmed) return;
     ++messages_;
     if (entry->handlers.on_message) entry->handlers.on_message((*++part).text());
-  } else if (kind == "subscribe") {
-    on_confirmation(channel);
-  } else if (kind == "unsubscribe") {
-    on_unsubscribed_by_server(channel);
+  } else if (kind == "subscribe" || kind == "ssubscribe") {
+    confirmed(channel);
+  } else if (kind == "unsubscribe" || kind == "sunsubscribe") {
+    unsubscribed(channel);
   }
 }
 
-void Subscriber::Impl::on_confirmation(std::string_view channel) {
-  const auto count = outstanding_.find(channel);
-  if (count == outstanding_.end() || --count->second > 0) return;
-  outstanding_.erase(count);
+void Subscriber::Impl::confirmed(std::string_view channel) {
+  if (asked_.empty() || asked_.front().verb != Verb::subscribe || asked_.front().channel != channel) return;
+  asked_.pop_front();
+  // Unsubscribed and subscribed anew in the meantime: the last confirmation is the one that holds.
+  for (const auto& later : asked_) {
+    if (later.channel == channel && later.verb != Verb::ping) return;
+  }
   const auto entry = find(channel);
   if (!entry) return;
   entry->confirmed = true;
   if (entry->handlers.on_subscribed) entry->handlers.on_subscribed();
 }
 
-// Also the answer to our own unsubscribe: then the channel is unknown, or has been asked for again.
-void Subscriber::Impl::on_unsubscribed_by_server(std::string_view channel) {
+void Subscriber::Impl::unsubscribed(std::string_view channel) {
+  if (!asked_.empty() && asked_.front().verb == Verb::unsubscribe && asked_.front().channel == channel) {
+    asked_.pop_front();
+    return;
+  }
+  // The server's own doing (a slot that moves away): the subscription is lost and asked for again.
   const auto entry = find(channel);
-  if (!entry || outstanding_.contains(channel)) return;
-  const bool was = std::exchange(entry->confirmed, false);
-  if (was && entry->handlers.on_lost) entry->handlers.on_lost();
-  if (!entry->gone && connected_) ask(channel);
+  if (!entry || !std::exchange(entry->confirmed, false)) return;
+  if (entry->handlers.on_lost) entry->handlers.on_lost();
+  if (entry->gone || !ready()) return;
+  entry->ask_at = Clock::now() + kAskAgain / 10;
+  wake_at(*entry->ask_at);
 }
 
-asio::awaitable<Error> Subscriber::Impl::write_all() {
-  for (;;) {
-    if (queue_.empty()) {
-      co_await wake_writer_.async_wait(kTuple);
-      co_await asio::post(executor_, asio::use_awaitable);
-      continue;
-    }
-    const Request request = std::exchange(queue_, Request());
-    auto written = co_await wire_->write(asio::buffer(request.wire()));
-    if (!written) co_return std::move(written.error());
-  }
+void Subscriber::Impl::refused(std::string_view line) {
+  const Asked asked = std::move(asked_.front());
+  asked_.pop_front();
+  if (asked.verb != Verb::subscribe) return;
+  emit(LinkEvent::Kind::connect_failed, "Redis refused a subscription: " + std::string(line));
+  const auto entry = find(asked.channel);
+  if (!entry) return;
+  entry->ask_at = Clock::now() + kAskAgain;
+  wake_at(*entry->ask_at);
 }
 
-asio::awaitable<Error> Subscriber::Impl::watch_health() {
-  asio::steady_timer timer(executor_);
-  for (;;) {
-    const auto silent_until = wire_->last_read() + options_.health_interval;
-    if (std::chrono::steady_clock::now() < silent_until) {
-      timer.expires_at(silent_until);
-      co_await timer.async_wait(asio::use_awaitable);
-      continue;
-    }
-    const auto before = wire_->bytes_read();
-    queue_.add("PING");
-    wake();
-    timer.expires_after(options_.health_timeout);
-    co_await timer.async_wait(asio::use_awaitable);
-    if (wire_->bytes_read() == before) {
-      co_return Error(ErrorKind::unavailable, "redis_unavailable", "Redis stopped answering the subscriber's PING.");
-    }
-  }
-}
-
-asio::awaitable<void> Subscriber::Impl::close() {
-  auto self = shared_from_this();
-  if (std::exchange(closing_, true)) co_return;
-  co_await gate_.close();
-  connected_ = false;
-  if (wire_) wire_->close();
-  channels_.clear();
-}
+// ---- Subscriber ----
 
 Subscriber::Subscriber(asio::any_io_executor executor, Options options, bool sharded)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), sharded)) {
   impl_->start();
 }
-Subscriber::~Subscriber() = default;
+Subscriber::~Subscriber() { impl_->close(); }
 
 void Subscriber::subscribe(std::string channel, SubscriptionHandlers handlers) {
   impl_->subscribe(std::move(channel), std::move(handlers));
 }
 void Subscriber::unsubscribe(std::string_view channel) { impl_->unsubscribe(channel); }
-asio::awaitable<void> Subscriber::close() { return impl_->close(); }
+
+asio::awaitable<void> Subscriber::close() {
+  auto impl = impl_;
+  impl->close();
+  co_await asio::post(impl->executor(), asio::use_awaitable);
+}
+
 SubscriberStats Subscriber::stats() const noexcept { return impl_->stats(); }
 
 }  // namespace inkwell::redis

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 #include <optional>
-#include <utility>
 
 namespace inkwell::redis::resp {
 namespace {
@@ -75,13 +74,7 @@ Parser::Status Parser::parse(char* data, std::size_t size) {
   }
 }
 
-std::vector<Node> Parser::take() {
-  std::vector<Node> nodes = std::exchange(nodes_, {});
-  reset();
-  return nodes;
-}
-
-void Parser::reset() {
+void Parser::reset() noexcept {
   nodes_.clear();
   open_.clear();
   position_ = scanned_ = 0;

@@ -52,10 +52,10 @@ class Parser {
   /// After failed.
   ParseError error() const noexcept { return error_; }
 
-  /// After complete: the reply's nodes; the parser is ready for the next reply.
-  std::vector<Node> take();
-  /// Forgets a half-read reply.
-  void reset();
+  /// After complete: the reply's nodes, valid until reset().
+  const std::vector<Node>& nodes() const noexcept { return nodes_; }
+  /// Ready for the next reply; a half-read one is forgotten.
+  void reset() noexcept;
 
  private:
   enum class Frame : std::uint8_t { counted, streamed, attribute, streamed_string };

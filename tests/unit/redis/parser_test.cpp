@@ -35,7 +35,7 @@ Parsed parse(std::string_view wire, std::size_t step, Limits limits = {}) {
     }
     if (parsed.status == Parser::Status::complete) {
       parsed.consumed = parser.consumed();
-      parsed.nodes = parser.take();
+      parsed.nodes = parser.nodes();
       return parsed;
     }
   }

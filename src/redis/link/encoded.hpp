@@ -1,0 +1,14 @@
+// Reading back what Request has encoded: an array of bulk strings a command. Only for bytes that Request made.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace inkwell::redis::link {
+
+/// Length of the first command of `wire`, which is not empty.
+std::size_t length_of_command(std::string_view wire) noexcept;
+/// The first command's name, as it was given.
+std::string_view name_of_command(std::string_view wire) noexcept;
+
+}  // namespace inkwell::redis::link

@@ -1,0 +1,58 @@
+#include "redis/link/handshake.hpp"
+
+#include <inkwell/redis/request.hpp>
+
+#include "redis/link/server_error.hpp"
+
+namespace inkwell::redis::link {
+namespace {
+
+enum Answer : unsigned { kHello, kSetName, kSetInfo, kSelect, kPing };
+
+bool speaks_no_resp3(std::string_view line) {
+  return line.starts_with("NOPROTO") || line.starts_with("ERR unknown command");
+}
+
+}  // namespace
+
+Handshake::Handshake(const Options& options)
+    : server_(options.endpoint.to_string()), selects_(options.endpoint.database != 0) {
+  const Endpoint& endpoint = options.endpoint;
+  Request request;
+  if (endpoint.password.empty() && endpoint.username.empty()) {
+    request.add("HELLO", 3);
+  } else {
+    const std::string_view user = endpoint.username.empty() ? "default" : std::string_view(endpoint.username);
+    request.add("HELLO", 3, "AUTH", user, endpoint.password);
+  }
+  request.add("CLIENT", "SETNAME", options.client_name);
+  request.add("CLIENT", "SETINFO", "LIB-NAME", "inkwell");  // Redis >= 7.2
+  if (selects_) request.add("SELECT", endpoint.database);
+  request.add("PING");  // a server that loads its data answers HELLO but not this
+  wire_ = std::move(request).wire();
+}
+
+Handshake::Step Handshake::on_reply(View answer) {
+  const unsigned which = answered_++;
+  const bool last = which == (selects_ ? kPing : kPing - 1);
+  const bool matters = which == kHello || which >= kSelect || last;  // names are for people's eyes only
+  if (answer.is_error() && matters) return refuse(answer.text());
+  return last ? Step::done : Step::more;
+}
+
+Handshake::Step Handshake::refuse(std::string_view line) {
+  if (speaks_no_resp3(line)) {
+    refusal_ = Error(ErrorKind::unavailable, "redis_too_old",
+                     "The server at " + server_ + " does not speak RESP3: " + std::string(line),
+                     "Use Redis 7.0, Valkey 7.2 or newer.");
+    for_good_ = true;
+    return Step::refused;
+  }
+  const Error error = server_error(line);
+  refusal_ = Error(error.kind(), error.code(),
+                   "Redis at " + server_ + " refused the connection: " + std::string(line) + ".", error.remedy());
+  for_good_ = error.kind() != ErrorKind::unavailable;
+  return Step::refused;
+}
+
+}  // namespace inkwell::redis::link

@@ -1,0 +1,39 @@
+// Handshake: what a fresh connection says first, and what the answers mean. Decides, does no I/O. One connection each.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <inkwell/error.hpp>
+#include <inkwell/redis/options.hpp>
+#include <inkwell/redis/reply.hpp>
+
+namespace inkwell::redis::link {
+
+class Handshake {
+ public:
+  explicit Handshake(const Options& options);
+
+  /// All commands, to be sent in one piece: HELLO 3 with AUTH, CLIENT SETNAME, CLIENT SETINFO, SELECT, PING.
+  const std::string& wire() const noexcept { return wire_; }
+
+  enum class Step : std::uint8_t { more, done, refused };
+  /// Takes the next answer (not a push).
+  Step on_reply(View answer);
+  /// After refused: why. A server that is still loading refuses for now; anything else takes a person to put right.
+  const Error& refusal() const noexcept { return *refusal_; }
+  bool refused_for_good() const noexcept { return for_good_; }
+
+ private:
+  Step refuse(std::string_view line);
+
+  std::string server_;
+  std::string wire_;
+  bool selects_ = false;
+  unsigned answered_ = 0;
+  std::optional<Error> refusal_;
+  bool for_good_ = false;
+};
+
+}  // namespace inkwell::redis::link

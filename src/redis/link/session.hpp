@@ -1,0 +1,109 @@
+// Session: keeps one connection to the server up: connects, shakes hands, watches its health, and connects again after
+// a wait. Link and SubscriberLink are sessions: they add what is said over the connection. One timer serves all it and
+// they wait for. Lives on one executor (one thread); owned by shared_ptr, and usable from start() to shut().
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <inkwell/redis/options.hpp>
+#include <inkwell/redis/reply.hpp>
+
+#include "base/asio.hpp"
+#include "base/backoff.hpp"
+#include "redis/link/connection.hpp"
+#include "redis/link/handshake.hpp"
+
+namespace inkwell::redis::link {
+
+class Session : public std::enable_shared_from_this<Session>, private Connection::Owner {
+ public:
+  using Clock = Connection::Clock;
+  struct Policy {
+    bool reconnects = true;
+    bool watches_health = true;
+  };
+
+  Session(asio::any_io_executor executor, Options options, Policy policy);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  virtual ~Session();
+
+  /// Starts connecting.
+  void start();
+  /// Between a completed handshake and the loss of the connection.
+  bool ready() const noexcept { return state_ == State::ready; }
+  /// Nothing happens any more: shut() was called, or the connection ended and the policy is not to reconnect.
+  bool over() const noexcept { return state_ == State::over; }
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+  const Options& options() const noexcept { return options_; }
+
+ protected:
+  struct Totals {
+    std::uint64_t connects = 0;
+    std::uint64_t failures = 0;
+    std::uint64_t writes = 0;
+    std::uint64_t bytes_written = 0;
+    std::uint64_t bytes_read = 0;
+  };
+
+  // What a session adds. None is called after shut().
+  virtual void on_ready() = 0;
+  virtual void on_answer(Reply reply) = 0;  ///< pushes included
+  virtual void on_turn_end() = 0;           ///< replies have been handed over, the connection became writable
+  virtual void on_lost(const Error& cause, bool garbled, bool again) = 0;
+  virtual void on_connect_failed(const Error& why, bool refused_for_good, bool again) = 0;
+  virtual void send_ping() = 0;
+  /// Does what is due, and says when to be called next.
+  virtual Clock::time_point on_time(Clock::time_point now) = 0;
+
+  /// Has on_time() called at `when`, if it would not be earlier anyway.
+  void wake_at(Clock::time_point when);
+  /// Closes the connection for good.
+  void shut();
+  /// The connection cannot be trusted any more: it is treated as lost, and whoever asked first gets no second try.
+  void distrust(Error why);
+  Connection& connection() noexcept { return *connection_; }
+  /// Why there is no connection, when that is known.
+  const std::optional<Error>& offline() const noexcept { return offline_; }
+  Totals totals() const noexcept;
+  void emit(LinkEvent::Kind kind, std::string detail) const;
+
+ private:
+  enum class State : std::uint8_t { idle, connecting, ready, waiting, over };
+
+  std::shared_ptr<void> keep_alive() final { return shared_from_this(); }
+  void on_open() final;
+  void on_reply(Reply reply) final;
+  void on_read_end() final { on_turn_end(); }
+  void on_writable() final { on_turn_end(); }
+  void on_end(Error cause, bool garbled) final;
+
+  void connect();
+  void connect_failed(Error why, bool refused_for_good);
+  void retry_or_end();
+  void fire();
+  Clock::time_point own_time(Clock::time_point now);
+  Clock::time_point health_time(Clock::time_point now);
+  void drop_connection() noexcept;
+
+  const asio::any_io_executor executor_;
+  const Options options_;
+  const Policy policy_;
+  Backoff backoff_;
+  bool settled_ = false;  ///< this connection has served something since its handshake
+  State state_ = State::idle;
+  std::shared_ptr<Connection> connection_;
+  std::optional<Handshake> handshake_;
+  std::optional<Error> offline_;
+  Clock::time_point until_{};  ///< connecting: give up at; waiting: try again at
+  std::optional<Clock::time_point> pinged_at_;
+  asio::steady_timer timer_;
+  Clock::time_point armed_for_ = Clock::time_point::max();
+  Totals totals_;
+};
+
+}  // namespace inkwell::redis::link

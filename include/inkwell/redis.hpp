@@ -2,6 +2,7 @@
 #pragma once
 
 #include <inkwell/redis/client.hpp>
+#include <inkwell/redis/decode.hpp>
 #include <inkwell/redis/options.hpp>
 #include <inkwell/redis/pool.hpp>
 #include <inkwell/redis/reply.hpp>

@@ -1,6 +1,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
+#include <utility>
 
 #include <inkwell/redis/options.hpp>
 
@@ -28,6 +29,9 @@ Result<Endpoint> tcp_endpoint(const boost::urls::url_view& url, Endpoint endpoin
     if (url.port_number() == 0) return refuse("The port in the Redis URL is not a number from 1 to 65535.");
     endpoint.port = url.port_number();
   }
+  for (const auto& parameter : url.params()) {
+    return refuse("The parameter '" + parameter.key + "' of the redis:// URL is unknown.");
+  }
   std::string path = url.path();
   if (path.starts_with('/')) path.erase(0, 1);
   if (path.empty()) return endpoint;
@@ -41,8 +45,10 @@ Result<Endpoint> unix_endpoint(const boost::urls::url_view& url, Endpoint endpoi
   if (!url.host().empty()) return refuse("A unix:// URL takes an absolute path: unix:///path/to.sock.");
   endpoint.unix_path = url.path();
   if (endpoint.unix_path.size() < 2) return refuse("The unix:// URL names no socket.");
+  bool named = false;
   for (const auto& parameter : url.params()) {
     if (parameter.key != "db") return refuse("The parameter '" + parameter.key + "' of the unix:// URL is unknown.");
+    if (std::exchange(named, true)) return refuse("The unix:// URL names its database twice.");
     const auto database = database_of(parameter.value);
     if (!database) return std::unexpected(database.error());
     endpoint.database = *database;

@@ -68,7 +68,7 @@ struct Worker::State {
         conversations(store, shared_.options.conversations),
         embeddings(io.get_executor(), store, shared_.embeddings, shared_.options.embeddings,
                    embeddings::make_providers(io.get_executor(), shared_.options.embeddings)),
-        events(index_, shared_.hub, io.get_executor(), store, redis_options(shared_, index_), shared_.options.events),
+        events(index_, shared_.hub, io.get_executor(), store, shared_.options.redis, shared_.options.events),
         event_streams(io.get_executor(), events, shared_.options.event_streams),
         drain_events(connections.on_drain([this] { event_streams.drain(); })) {}
 

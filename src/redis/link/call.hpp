@@ -53,6 +53,7 @@ struct Call {
   std::uint32_t refused = 0;  ///< answers that said LOADING
   bool idempotent;
   bool was_refused = false;
+  bool maybe_applied = false;  ///< sent before, and that answer was lost
   State state = State::idle;
   std::size_t offset = 0;   ///< into wire: where the first command without an answer starts
   std::uint64_t place = 0;  ///< in flight: in the order of the connection

@@ -113,7 +113,7 @@ void Pipeline::fill_up(Call& call, const Error& error) {
 void Pipeline::leave(Call& call, const Error& not_applied, const Error& unknown) {
   if (call.state == Call::State::queued) {
     dequeue(call);
-    fill_up(call, not_applied);
+    fill_up(call, call.maybe_applied ? with_unknown_outcome(not_applied) : not_applied);
   } else {
     places_[call.place].call = nullptr;
     fill_up(call, with_unknown_outcome(unknown));
@@ -261,14 +261,18 @@ void Pipeline::after_loss(const Place& place, const Error& cause, bool again, Li
   std::uint64_t end = place.end - (wire.size() - call.offset) + length_of_command(wire.substr(call.offset));
   const bool none_applied = end > written_;  // a server applies whole commands only
   if (again && (none_applied || call.idempotent)) {
-    if (!none_applied) counters_.resent += place.left;
+    if (!none_applied) {
+      counters_.resent += place.left;
+      call.maybe_applied = true;
+    }
     enqueue(call, resend);
     return;
   }
   const Error unknown = with_unknown_outcome(cause);
   for (std::size_t at = call.offset; call.answered < call.commands;) {
-    if (end <= written_) ++counters_.unknown;
-    call.answer(std::unexpected(end <= written_ ? unknown : cause));
+    const bool maybe_applied = end <= written_ || call.maybe_applied;
+    if (maybe_applied) ++counters_.unknown;
+    call.answer(std::unexpected(maybe_applied ? unknown : cause));
     at += length_of_command(wire.substr(at));
     if (at < wire.size()) end += length_of_command(wire.substr(at));
   }
@@ -278,10 +282,7 @@ void Pipeline::after_loss(const Place& place, const Error& cause, bool again, Li
 void Pipeline::end_queued(const Error& cause) {
   queue_.splice(queue_.begin(), refused_);
   while (!queue_.empty()) {
-    Call& call = queue_.front();
-    dequeue(call);
-    fill_up(call, cause);
-    make_ready(call);
+    leave(queue_.front(), cause, cause);
   }
 }
 

@@ -12,6 +12,7 @@ packages_build() {
     libcli11-dev libtomlplusplus-dev prometheus-cpp-dev
 }
 packages_test() { printf '%s\n' libgtest-dev python3:python3 nodejs:node npm:npm ca-certificates curl:curl; }
+packages_bench() { printf '%s\n' libhiredis-dev libtbb-dev; }
 packages_clang() {
   printf '%s\n' clang-19:clang++-19 clang-tidy-19:clang-tidy-19 clang-format-19:clang-format-19 \
     libclang-rt-19-dev
@@ -105,6 +106,6 @@ say_about_redis() {
 
 verb_install_packages() {
   install=yes
-  if [[ ${1:-} == --all ]]; then need_packages build test clang; else need_packages build test; fi
+  if [[ ${1:-} == --all ]]; then need_packages build test clang bench; else need_packages build test; fi
   say "Everything that is needed is installed."
 }

@@ -190,7 +190,7 @@ Session::Clock::time_point Session::health_time(Clock::time_point now) {
   if (now < silent_at) return silent_at;
   pinged_at_ = now;
   send_ping();
-  return now + options_.health_timeout;
+  return now + std::min(options_.health_timeout, options_.health_interval);
 }
 
 }  // namespace inkwell::redis::link

@@ -132,16 +132,14 @@ struct FaultProxy::State {
         co_await timer.async_wait(kTuple);
       }
       if (fault.black_hole) continue;
+      // Counted before the write: a cut asked for while these bytes are on their way starts with the next ones.
       const std::size_t pass = fault.cut_after ? std::min(*fault.cut_after, size) : size;
+      if (fault.cut_after) *fault.cut_after -= pass;
+      const bool cut = fault.cut_after == 0U;
+      if (cut) fault.cut_after.reset();
       const auto [write_error, written] = co_await asio::async_write(to, asio::buffer(block.data(), pass), kTuple);
       passed[index_of(way)] += written;
-      if (write_error) break;
-      if (!fault.cut_after) continue;
-      *fault.cut_after -= pass;
-      if (*fault.cut_after == 0) {
-        fault.cut_after.reset();
-        break;
-      }
+      if (write_error || cut) break;
     }
     pair->close(false);
     pairs.erase(pair);

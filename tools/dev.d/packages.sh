@@ -11,7 +11,7 @@ packages_build() {
     libssl-dev libcurl4-openssl-dev libsimdjson-dev libxxhash-dev libspdlog-dev libfmt-dev \
     libcli11-dev libtomlplusplus-dev prometheus-cpp-dev
 }
-packages_test() { printf '%s\n' libgtest-dev python3:python3 nodejs:node npm:npm ca-certificates curl:curl; }
+packages_test() { printf '%s\n' libgtest-dev libgmock-dev python3:python3 nodejs:node npm:npm ca-certificates curl:curl; }
 packages_bench() { printf '%s\n' libhiredis-dev libtbb-dev; }
 packages_clang() {
   printf '%s\n' clang-19:clang++-19 clang-tidy-19:clang-tidy-19 clang-format-19:clang-format-19 \

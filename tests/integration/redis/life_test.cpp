@@ -340,8 +340,7 @@ asio::awaitable<void> hears_too_much(Client& client) {
 }
 
 TEST_F(LifeTest, AReplyToNothingEndsTheConnection) {
-  test::ScriptedPeer peer(io_,
-                          test::ScriptedPeer::after_handshake([](const std::string&) { return "+A\r\n+B\r\n"; }));
+  test::ScriptedPeer peer(io_, test::ScriptedPeer::after_handshake([](const std::string&) { return "+A\r\n+B\r\n"; }));
   Options options;
   options.endpoint = peer.endpoint();
   Client client(io_.get_executor(), options);

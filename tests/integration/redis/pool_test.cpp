@@ -54,7 +54,9 @@ asio::awaitable<void> gives_up(Pool& pool) {
   EXPECT_EQ(third.error().kind(), ErrorKind::overloaded);
   EXPECT_EQ(pool.stats().timeouts, 1U);
   EXPECT_EQ(pool.stats().waiting, 0U);
-  { auto gone = std::move(*second); }
+  {
+    auto gone = std::move(*second);
+  }
   auto fourth = co_await pool.acquire();
   EXPECT_TRUE(fourth);
   co_await pool.close();
@@ -198,7 +200,9 @@ asio::awaitable<void> cancels_waiters(Pool& pool) {
   }
   EXPECT_TRUE(ended);
   EXPECT_EQ(pool.stats().waiting, 0U);
-  { auto gone = std::move(*first); }
+  {
+    auto gone = std::move(*first);
+  }
   auto third = co_await pool.acquire();
   EXPECT_TRUE(third);
   co_await pool.close();

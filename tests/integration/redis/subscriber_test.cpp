@@ -1,6 +1,6 @@
-#include <inkwell/redis/subscriber.hpp>
-
 #include <map>
+
+#include <inkwell/redis/subscriber.hpp>
 
 #include "integration/redis/link_fixture.hpp"
 #include "support/fault_proxy.hpp"
@@ -188,9 +188,10 @@ asio::awaitable<void> moved_away(Subscriber& subscriber, int& asked) {
 TEST_F(SubscriberTest, AChannelTheServerTakesAwayIsLostAndAskedForAgain) {
   int asked = 0;
   test::ScriptedPeer peer(io_, test::ScriptedPeer::after_handshake([&](const std::string&) -> std::string {
-    const std::string confirmed = ">3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:1\r\n";
-    return ++asked == 1 ? confirmed + ">3\r\n$12\r\nsunsubscribe\r\n$1\r\nc\r\n:0\r\n" : confirmed;
-  }));
+                            const std::string confirmed = ">3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:1\r\n";
+                            return ++asked == 1 ? confirmed + ">3\r\n$12\r\nsunsubscribe\r\n$1\r\nc\r\n:0\r\n"
+                                                : confirmed;
+                          }));
   Options options;
   options.endpoint = peer.endpoint();
   Subscriber subscriber(io_.get_executor(), options, true);

@@ -26,8 +26,9 @@ std::uint64_t seed() {
 /// Publishes until told to stop. Notes every id it was given; a publish that failed may or may not have happened.
 asio::awaitable<void> publish_for_ever(World& world, std::size_t node, const bool& stop, std::vector<EventId>& ids,
                                        bool& ended) {
-  for (std::size_t i = 0; !stop; ++i) {
-    std::vector<Event> events(1 + i % 3);
+  std::size_t i = 0;
+  while (!stop) {
+    std::vector<Event> events(1 + ++i % 3);
     for (auto& event : events) event.data = std::to_string(i);
     auto published = co_await world.nodes[node]->publish("news", std::move(events), std::nullopt);
     if (published) ids.insert(ids.end(), published->ids.begin(), published->ids.end());

@@ -97,12 +97,13 @@ asio::awaitable<void> increments(Client& client, int& acknowledged, int& unknown
   ++done;
 }
 
-asio::awaitable<void> breaks_things(test::RedisServer& server, int& done) {
+asio::awaitable<void> breaks_things(test::RedisServer& server, const int& done) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
-  for (int round = 0; done < 32; ++round) {
+  int round = 0;
+  while (done < 32) {
     timer.expires_after(20ms);
     co_await timer.async_wait(asio::use_awaitable);
-    if (round % 3 == 0) {
+    if (round++ % 3 == 0) {
       server.kill();
       server.start();
     } else {

@@ -155,6 +155,7 @@ asio::awaitable<void> notices_a_black_hole(Client& client, test::FaultProxy& pro
 TEST_F(LifeTest, APingNoticesABlackHole) {
   test::FaultProxy proxy(test::FaultProxy::Tcp{server_.port()});
   auto watchful = through(proxy);
+  watchful.connect_timeout = 100ms;  // an attempt made before the proxy is healed ends in time for the next one
   watchful.health_interval = 30ms;
   watchful.health_timeout = 50ms;
   Client client(io_.get_executor(), watchful);

@@ -57,8 +57,9 @@ class TestStream {
       timer.cancel();
     });
     std::string out = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
-    for (int n = 0; !over; ++n) {
-      out += "data: " + std::to_string(n) + "\n\n";
+    int n = 0;
+    while (!over) {
+      out += "data: " + std::to_string(n++) + "\n\n";
       const auto [ec, size] =
           co_await asio::async_write(stream.socket, asio::buffer(out), asio::as_tuple(asio::use_awaitable));
       if (ec) co_return;

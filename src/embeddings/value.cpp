@@ -36,6 +36,7 @@ std::uint64_t checksum(const Digest256& key, const char* value, std::size_t payl
 
 // Between little-endian bytes and host floats; a plain copy on nearly every machine.
 void copy_floats(void* to, const void* from, std::size_t count) noexcept {
+  if (count == 0) return;  // memcpy takes no null, not even for nothing
   std::memcpy(to, from, count * sizeof(float));
   if constexpr (std::endian::native == std::endian::big) {
     auto* bytes = static_cast<unsigned char*>(to);

@@ -103,7 +103,8 @@ asio::awaitable<void> outlasts_a_pause(Client& client, test::RedisServer& server
     gate.spawn("caller", send(client, std::move(echo), options, answers[i]));
   }
   co_await gate.wait_until_empty();
-  EXPECT_GE(std::chrono::steady_clock::now() - before, 119ms);
+  // The last one's deadline is 119 ms; the link's clock is that of the loop's turn, a little behind.
+  EXPECT_GE(std::chrono::steady_clock::now() - before, 110ms);
   for (const auto& answer : answers) EXPECT_EQ(answer->error().kind(), ErrorKind::deadline_exceeded);
   EXPECT_EQ(client.stats().timeouts, 100U);
   server.resume();

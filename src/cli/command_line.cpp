@@ -82,7 +82,7 @@ class SettingFlags {
   }
 
   std::vector<std::string> known() const {
-    std::vector<std::string> all = {"--help"};
+    std::vector<std::string> all = {"--help", "--json"};
     for (const Given& given : given_) all.push_back(given.flag);
     return all;
   }
@@ -154,9 +154,18 @@ class Program {
         config_(*app_.add_subcommand("config", "Look at the configuration.")),
         check_(*config_.add_subcommand("check", "Check what `serve` would be started with, and print it.")),
         default_(*config_.add_subcommand("default", "Print every setting with its default, as a file to start from.")),
+        ttl_(*app_.add_subcommand("ttl", "Look at the lifetimes of what is stored.")),
+        audit_(*ttl_.add_subcommand(
+            "audit", "Count the keys of each family, and name each whose lifetime breaks its family's policy.")),
+        doctor_(*app_.add_subcommand("doctor", "Look at what a server would stand on, and say what is wrong.")),
         serve_flags_(serve_),
-        check_flags_(check_) {
-    for (CLI::App* command : {&app_, &serve_, &config_, &check_, &default_}) command->allow_extras();
+        check_flags_(check_),
+        audit_flags_(audit_),
+        doctor_flags_(doctor_) {
+    for (CLI::App* command : {&app_, &serve_, &config_, &check_, &default_, &ttl_, &audit_, &doctor_})
+      command->allow_extras();
+    audit_.add_flag("--json", json_, "Print JSON.");
+    doctor_.add_flag("--json", json_, "Print JSON.");
     app_.set_version_flag("--version", version_text(), "Print the version, the build and the libraries.");
     app_.set_help_flag("--help,-h", "Print this.");
     app_.footer(
@@ -168,7 +177,12 @@ class Program {
         "INKWELL_LISTEN_PORT.\nSecrets are not flags: they come from variables or from files (auth.api_key: "
         "INKWELL_AUTH_API_KEY or --auth-api-key-file).\n" +
         std::string(kFooter));
+    audit_.footer(
+        "\nExit codes: 0 all is as it should be; 1 a key breaks its policy, or Redis could not be read; 2 usage.");
+    doctor_.footer(
+        "\nExit codes: 0 no errors, perhaps warnings; 1 errors; 2 the command line or the configuration is wrong.");
     config_.require_subcommand(0, 1);
+    ttl_.require_subcommand(0, 1);
   }
 
   Result<CommandLine> parse(const std::vector<std::string>& arguments) {
@@ -177,7 +191,7 @@ class Program {
     } catch (const CLI::Success& success) {
       std::ostringstream text;
       app_.exit(success, text, text);
-      return CommandLine{Action::print, text.str(), {}, {}};
+      return CommandLine{.text = text.str()};
     } catch (const CLI::ParseError& error) {
       return bad_usage(std::string(error.what()) + ".", "See --help.");
     }
@@ -188,17 +202,19 @@ class Program {
   Result<CommandLine> decide() {
     if (serve_.parsed()) return with_flags(Action::serve, serve_, serve_flags_);
     if (check_.parsed()) return with_flags(Action::check_config, check_, check_flags_);
+    if (audit_.parsed()) return with_flags(Action::ttl_audit, audit_, audit_flags_);
+    if (doctor_.parsed()) return with_flags(Action::doctor, doctor_, doctor_flags_);
     const bool wants_default = default_.parsed();
-    const CLI::App& last = wants_default ? default_ : config_.parsed() ? config_ : app_;
+    const CLI::App& last = wants_default ? default_ : config_.parsed() ? config_ : ttl_.parsed() ? ttl_ : app_;
     std::vector<std::string> known = {"--help"};
     for (const CLI::App* command : last.get_subcommands({})) known.push_back(command->get_name());
     if (auto fine = refuse_extras(last, known, "command"); !fine) return std::unexpected(fine.error());
-    if (wants_default) return CommandLine{Action::default_config, {}, {}, {}};
-    return CommandLine{Action::print, last.help(), {}, {}};
+    if (wants_default) return CommandLine{.action = Action::default_config};
+    return CommandLine{.text = last.help()};
   }
 
-  static Result<CommandLine> with_flags(Action action, const CLI::App& command, const SettingFlags& flags) {
-    CommandLine out{action, {}, {}, {}};
+  Result<CommandLine> with_flags(Action action, const CLI::App& command, const SettingFlags& flags) const {
+    CommandLine out{.action = action, .json = json_};
     if (auto fine = refuse_extras(command, flags.known(), "argument"); !fine) return std::unexpected(fine.error());
     if (auto fine = flags.collect(out); !fine) return std::unexpected(fine.error());
     return out;
@@ -209,8 +225,14 @@ class Program {
   CLI::App& config_;
   CLI::App& check_;
   CLI::App& default_;
+  CLI::App& ttl_;
+  CLI::App& audit_;
+  CLI::App& doctor_;
   SettingFlags serve_flags_;
   SettingFlags check_flags_;
+  SettingFlags audit_flags_;
+  SettingFlags doctor_flags_;
+  bool json_ = false;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The command line: words in, what to do out. Every setting of the schema is a flag of `serve` and `config check`.
+// The command line: words in, what to do out. Every setting of the schema is a flag of every command that
+// reads the configuration.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +17,16 @@ enum class Action : std::uint8_t {
   serve,
   check_config,
   default_config,
+  ttl_audit,
+  doctor,
 };
 
 struct CommandLine {
   Action action = Action::print;
-  std::string text;
-  std::string file;                 ///< of --config
-  std::vector<config::Flag> flags;  ///< settings given as flags, in the schema's order
+  std::string text{};
+  std::string file{};                 ///< of --config
+  std::vector<config::Flag> flags{};  ///< settings given as flags, in the schema's order
+  bool json = false;                  ///< --json: what a command finds, for scripts
 };
 
 /// `arguments` without the program's name. Failure: code bad_usage; an unknown flag or command names the nearest.

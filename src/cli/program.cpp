@@ -4,9 +4,11 @@
 #include <ostream>
 
 #include "cli/command_line.hpp"
+#include "cli/doctor.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/serve.hpp"
 #include "cli/server_options.hpp"
+#include "cli/ttl_audit.hpp"
 #include "config/describe.hpp"
 #include "config/load.hpp"
 
@@ -48,6 +50,8 @@ int run(const std::vector<std::string>& arguments, const std::vector<std::string
     return kUsage;
   }
   if (command->action == Action::check_config) return check_config(*loaded, out);
+  if (command->action == Action::ttl_audit) return ttl_audit(*loaded, environment, command->json, out, err);
+  if (command->action == Action::doctor) return doctor(*loaded, environment, command->json, out, err);
   return serve(*loaded, std::move(*options), environment, out, err);
 }
 

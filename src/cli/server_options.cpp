@@ -5,27 +5,6 @@
 namespace inkwell::cli {
 namespace {
 
-Result<redis::Options> redis_options(const config::Loaded& loaded) {
-  const config::Config::Redis& from = loaded.config.redis;
-  redis::Options options;
-  options.connect_timeout = from.connect_timeout;
-  options.command_timeout = from.command_timeout;
-  options.health_interval = from.health_interval;
-  options.health_timeout = from.health_timeout;
-  options.backoff_cap = from.backoff_cap;
-  options.max_queued_requests = from.max_queued_requests;
-  options.max_queued_bytes = from.max_queued_bytes;
-  if (from.url.empty()) return options;
-  auto endpoint = redis::parse_url(from.url);
-  if (!endpoint) {
-    const Error& wrong = endpoint.error();
-    return fail(ErrorKind::invalid_argument, "bad_value",
-                fmt::format("{}: redis.url: {}", loaded.origin_of("redis.url").place, wrong.message()), wrong.remedy());
-  }
-  options.endpoint = std::move(*endpoint);
-  return options;
-}
-
 void set_events(const config::Config& from, server::Options& options) {
   options.events.publish.max_length = from.events.max_entries;
   options.events.publish.lifetime = from.events.lifetime;
@@ -56,6 +35,27 @@ embeddings::Options embeddings_options(const config::Config::Embeddings& from) {
 
 }  // namespace
 
+Result<redis::Options> redis_options(const config::Loaded& loaded) {
+  const config::Config::Redis& from = loaded.config.redis;
+  redis::Options options;
+  options.connect_timeout = from.connect_timeout;
+  options.command_timeout = from.command_timeout;
+  options.health_interval = from.health_interval;
+  options.health_timeout = from.health_timeout;
+  options.backoff_cap = from.backoff_cap;
+  options.max_queued_requests = from.max_queued_requests;
+  options.max_queued_bytes = from.max_queued_bytes;
+  if (from.url.empty()) return options;
+  auto endpoint = redis::parse_url(from.url);
+  if (!endpoint) {
+    const Error& wrong = endpoint.error();
+    return fail(ErrorKind::invalid_argument, "bad_value",
+                fmt::format("{}: redis.url: {}", loaded.origin_of("redis.url").place, wrong.message()), wrong.remedy());
+  }
+  options.endpoint = std::move(*endpoint);
+  return options;
+}
+
 Result<server::Options> server_options(const config::Loaded& loaded) {
   const config::Config& from = loaded.config;
   server::Options options;
@@ -73,7 +73,6 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.api_key = from.auth.api_key;
   options.tenant = from.tenant;
   options.key_prefix = from.redis.prefix;
-  options.conversations.lifetime = from.conversations.lifetime;
   options.conversations.lifetime = from.conversations.lifetime;
   set_events(from, options);
   options.embeddings = embeddings_options(from.embeddings);

@@ -12,4 +12,7 @@ namespace inkwell::cli {
 /// naming where it came from.
 Result<server::Options> server_options(const config::Loaded& loaded);
 
+/// The link's part of it. Without a redis.url the endpoint is that of its default, not the embedded server's.
+Result<redis::Options> redis_options(const config::Loaded& loaded);
+
 }  // namespace inkwell::cli

@@ -13,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::string_view kSocket = "redis.sock";
+constexpr std::string_view kNote = "socket-directory";
 
 bool fits(const fs::path& socket) { return socket.native().size() < sizeof(sockaddr_un::sun_path); }
 
@@ -22,18 +23,23 @@ void remove_private_directory(const fs::path& directory) {
   ::rmdir(directory.c_str());
 }
 
+std::optional<fs::path> noted_directory(const fs::path& note) {
+  std::ifstream file(note);
+  std::string line;
+  if (!std::getline(file, line) || !line.starts_with('/')) return std::nullopt;
+  return line;
+}
+
 void remove_orphans(const fs::path& directory, const fs::path& note) {
   ::unlink((directory / kSocket).c_str());
-  std::ifstream file(note);
-  std::string orphan;
-  if (std::getline(file, orphan) && orphan.starts_with('/')) remove_private_directory(orphan);
+  if (const auto orphan = noted_directory(note)) remove_private_directory(*orphan);
   ::unlink(note.c_str());
 }
 
 }  // namespace
 
 Result<SocketPlace> SocketPlace::choose(const fs::path& directory, const std::vector<fs::path>& runtime_directories) {
-  const fs::path note = directory / "socket-directory";
+  const fs::path note = directory / kNote;
   remove_orphans(directory, note);
   if (fits(directory / kSocket)) return SocketPlace(directory / kSocket, {});
   std::string why = "there is none";
@@ -63,6 +69,16 @@ SocketPlace::~SocketPlace() {
   if (note_.empty()) return;
   remove_private_directory(socket_.parent_path());
   ::unlink(note_.c_str());
+}
+
+std::optional<fs::path> find_socket(const fs::path& data_directory) {
+  const fs::path directory = data_directory / "redis";
+  std::error_code failed;
+  const fs::path here = directory / kSocket;
+  if (fs::is_socket(here, failed)) return here;
+  const auto noted = noted_directory(directory / kNote);
+  if (noted && fs::is_socket(*noted / kSocket, failed)) return *noted / kSocket;
+  return std::nullopt;
 }
 
 std::vector<fs::path> runtime_directories() {

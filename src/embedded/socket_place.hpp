@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include <inkwell/error.hpp>
@@ -30,6 +31,10 @@ class SocketPlace {
   std::filesystem::path socket_;  ///< empty once moved from
   std::filesystem::path note_;    ///< where the private directory is noted; empty: there is none
 };
+
+/// Where the redis-server of whoever serves from `data_directory` now listens; nothing when there is no socket. Looks
+/// only, and takes no lock.
+std::optional<std::filesystem::path> find_socket(const std::filesystem::path& data_directory);
 
 /// $XDG_RUNTIME_DIR when it is set and absolute, then the directory for temporary files, then /tmp.
 std::vector<std::filesystem::path> runtime_directories();

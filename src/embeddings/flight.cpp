@@ -22,28 +22,44 @@ struct FlightTable::Flight {
 };
 
 Waiting::Waiting(asio::any_io_executor executor, FlightTable& table, std::size_t flights)
-    : executor_(executor), table_(table), timer_(executor), pending_(flights), outcomes_(flights), keys_(flights) {}
+    : executor_(executor),
+      table_(table),
+      pending_(flights),
+      outcomes_(flights),
+      keys_(flights),
+      landed_(flights == 0) {}
 
 asio::awaitable<bool> Waiting::wait(Clock::time_point deadline) {
-  timer_.expires_at(deadline);
-  while (pending_.load(std::memory_order_acquire) > 0) {
-    const auto [error] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  asio::steady_timer timer(executor_, deadline);
+  struct Lent {  // also where the awaiting below throws
+    explicit Lent(Waiting& owner, asio::steady_timer& timer) : waiting(owner) { waiting.timer_ = &timer; }
+    Lent(const Lent&) = delete;
+    Lent& operator=(const Lent&) = delete;
+    ~Lent() { waiting.timer_ = nullptr; }
+    Waiting& waiting;
+  } const lent(*this, timer);
+  while (!landed_) {
+    const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     const auto state = co_await asio::this_coro::cancellation_state;
     if (!error || state.cancelled() != asio::cancellation_type::none) break;
   }
-  co_return pending_.load(std::memory_order_acquire) == 0;
+  co_return landed_;
 }
 
 void Waiting::leave() noexcept {
-  if (pending_.load(std::memory_order_acquire) == 0) return;
+  if (landed_) return;
   for (const auto& key : keys_) table_.leave(key, this);
 }
 
-// Under the shard's lock, so that leave() can be sure that nobody posts after it.
+// Under the shard's lock, so that leave() can be sure that nobody posts after it. That all have landed is told by way
+// of the executor alone: were pending_ enough, the waiter and its loop could be gone before the post.
 void Waiting::settle(std::size_t index, const Outcome& outcome) {
   outcomes_[index] = outcome;
   if (pending_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  asio::post(executor_, [self = shared_from_this()] { self->timer_.cancel(); });
+  asio::post(executor_, [self = shared_from_this()] {
+    self->landed_ = true;
+    if (self->timer_ != nullptr) self->timer_->cancel();
+  });
 }
 
 FlightTable::Lead::Lead(FlightTable& table, std::shared_ptr<Flight> flight)

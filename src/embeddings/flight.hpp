@@ -64,10 +64,13 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
 
   boost::asio::any_io_executor executor_;
   FlightTable& table_;
-  boost::asio::steady_timer timer_;
   std::atomic<std::size_t> pending_;
   std::vector<Outcome> outcomes_;  // each written once, before pending_ is counted down
   std::vector<Digest256> keys_;
+  // On the executor only. The timer is wait()'s own: the last reference to this may go on another thread, when the loop
+  // is no more.
+  bool landed_;
+  boost::asio::steady_timer* timer_ = nullptr;
 };
 
 class FlightTable {

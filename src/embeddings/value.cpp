@@ -51,6 +51,7 @@ std::optional<ValueFault> header_fault(std::string_view bytes, std::uint32_t wan
   if (bytes.size() < kValueHeaderBytes) return ValueFault::truncated;
   if (!bytes.starts_with(kMagic)) return ValueFault::foreign;
   if (bytes[3] != kVersion || bytes[4] != kFloat32) return ValueFault::unknown_version;
+  if (bytes[5] != 0 || bytes[6] != 0 || bytes[7] != 0) return ValueFault::unknown_version;  // of a later build
   const auto dimensions = load_le<std::uint32_t>(bytes.data() + 8);
   if (dimensions == 0 || dimensions > kMaxDimensions) return ValueFault::wrong_length;
   const std::size_t whole = kValueHeaderBytes + dimensions * sizeof(float);

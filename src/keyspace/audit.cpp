@@ -50,14 +50,14 @@ std::string_view type_name(RedisType type) {
 std::optional<std::string> problem_of(const FamilyRule& row, std::string_view type, std::int64_t ttl,
                                       const AuditOptions& options) {
   if (type != type_name(row.type)) {
-    return fmt::format("is a {}, but a {} is a {}", type, row.name, type_name(row.type));
+    return fmt::format("is of type {}, where the family '{}' has {}", type, row.name, type_name(row.type));
   }
-  if (ttl == -1) return fmt::format("has no lifetime; a {} lives {} ms at most", row.name, row.lifetime.count());
+  if (ttl == -1) return fmt::format("has no lifetime, where the family '{}' has one", row.name);
   const auto configured = options.lifetimes.find(row.family);
   const auto lifetime = configured != options.lifetimes.end() ? configured->second : row.lifetime;
   const auto longest = lifetime + lifetime * row.jitter_per_mille / 1000 + kClockSlack;
   if (ttl > longest.count())
-    return fmt::format("lives {} ms more; a {} lives {} ms at most", ttl, row.name, longest.count());
+    return fmt::format("lives {} ms more, where the family '{}' lives {} ms at most", ttl, row.name, longest.count());
   return std::nullopt;
 }
 

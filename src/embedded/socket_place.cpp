@@ -74,7 +74,7 @@ SocketPlace::~SocketPlace() {
 std::optional<fs::path> find_socket(const fs::path& data_directory) {
   const fs::path directory = data_directory / "redis";
   std::error_code failed;
-  const fs::path here = directory / kSocket;
+  fs::path here = directory / kSocket;
   if (fs::is_socket(here, failed)) return here;
   const auto noted = noted_directory(directory / kNote);
   if (noted && fs::is_socket(*noted / kSocket, failed)) return *noted / kSocket;

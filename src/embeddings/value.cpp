@@ -86,7 +86,8 @@ std::expected<DecodedValue, ValueFault> decode_value(const Digest256& hot_key, s
                                                      std::uint32_t dimensions) {
   if (const auto fault = header_fault(bytes, dimensions)) return std::unexpected(*fault);
   const std::size_t payload = bytes.size() - kValueHeaderBytes;
-  if (load_le<std::uint64_t>(bytes.data() + 16) != checksum(hot_key, bytes.data(), payload)) {
+  const char* const whole = bytes.data();
+  if (load_le<std::uint64_t>(whole + 16) != checksum(hot_key, whole, payload)) {
     return std::unexpected(ValueFault::wrong_checksum);
   }
   HotCache::Draft draft = HotCache::allocate(payload);

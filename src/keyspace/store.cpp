@@ -54,6 +54,7 @@ boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::get_all(const s
   return client_.execute_all(std::move(request), options);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a coroutine's parameter
 boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::set_all(std::vector<Entry> entries,
                                                                          redis::CallOptions options) {
   redis::Request request;

@@ -67,7 +67,7 @@ std::string Endpoint::to_string() const {
 Result<Endpoint> parse_url(std::string_view text) {
   const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return refuse("The Redis URL is malformed.");
-  const boost::urls::url_view url = *parsed;
+  const boost::urls::url_view& url = *parsed;
   Endpoint endpoint;
   endpoint.username = url.user();
   endpoint.password = url.password();

@@ -171,7 +171,8 @@ Result<std::optional<std::int64_t>> query_integer(const HttpRequest& request, st
   if (!text) return std::nullopt;
   std::int64_t number = 0;
   const auto* const end = text->data() + text->size();
-  const auto [stopped, ec] = std::from_chars(text->data(), end, number);
+  const auto [stopped, ec] =
+      std::from_chars(text->data(), end, number);  // NOLINT(bugprone-suspicious-stringview-data-usage): `end` bounds it
   if (ec == std::errc::invalid_argument || stopped != end) {
     return std::unexpected<Error>(
         Error(ErrorKind::invalid_argument, "invalid_type", fmt::format("'{}' must be an integer.", name))

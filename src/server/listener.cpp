@@ -71,7 +71,7 @@ Result<tcp::endpoint> checked_endpoint(const std::string& address, std::uint16_t
 }  // namespace
 
 ListeningSockets::ListeningSockets(ListeningSockets&& other) noexcept
-    : endpoint_(other.endpoint_), sockets_(std::exchange(other.sockets_, {})) {}
+    : endpoint_(std::move(other.endpoint_)), sockets_(std::exchange(other.sockets_, {})) {}
 
 ListeningSockets::~ListeningSockets() {
   for (const int socket : sockets_) ::close(socket);

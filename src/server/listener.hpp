@@ -38,7 +38,7 @@ class Listener {
 /// Listening sockets on one endpoint, not yet anyone's; those not taken are closed.
 class ListeningSockets {
  public:
-  explicit ListeningSockets(asio::ip::tcp::endpoint endpoint) : endpoint_(endpoint) {}
+  explicit ListeningSockets(const asio::ip::tcp::endpoint& endpoint) : endpoint_(endpoint) {}
   ListeningSockets(ListeningSockets&& other) noexcept;
   ListeningSockets& operator=(ListeningSockets&&) = delete;
   ~ListeningSockets();

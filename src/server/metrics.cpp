@@ -76,6 +76,7 @@ void expose_http(Exposition& out, const Shared& shared) {
 
 void expose_redis(Exposition& out, const Shared& shared) {
   std::vector<redis::ClientStats> all;
+  all.reserve(shared.workers.size());
   for (const auto& worker : shared.workers) all.push_back(worker->part_stats().redis);
   const auto counter = [&](const char* name, const char* help, std::uint64_t redis::ClientStats::* field) {
     std::uint64_t value = 0;
@@ -107,6 +108,7 @@ void expose_redis(Exposition& out, const Shared& shared) {
 
 void expose_events(Exposition& out, const Shared& shared) {
   std::vector<PartStats> all;
+  all.reserve(shared.workers.size());
   for (const auto& worker : shared.workers) all.push_back(worker->part_stats());
   const auto total = [&](auto part, auto field) {
     std::uint64_t value = 0;
@@ -142,6 +144,7 @@ void expose_events(Exposition& out, const Shared& shared) {
 
 void expose_embeddings(Exposition& out, const Shared& shared) {
   std::vector<embeddings::Stats> all;
+  all.reserve(shared.workers.size());
   for (const auto& worker : shared.workers) all.push_back(worker->part_stats().embeddings);
   using Stats = embeddings::Stats;
   const auto counter = [&](const char* name, const char* help, std::uint64_t Stats::* field) {

@@ -30,7 +30,7 @@ void append_input(std::string& out, const Input& input) {
   fmt::format_to(std::back_inserter(out), "[{}]", fmt::join(std::get<Tokens>(input), ","));
 }
 
-std::unexpected<Error> bad(std::string what) {
+std::unexpected<Error> bad(const std::string& what) {
   return fail(ErrorKind::upstream, "upstream_bad_answer", "The embeddings upstream answered with " + what + ".");
 }
 

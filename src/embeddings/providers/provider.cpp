@@ -7,7 +7,7 @@
 namespace inkwell::embeddings {
 namespace {
 
-std::unexpected<Error> bad(std::string what) {
+std::unexpected<Error> bad(const std::string& what) {
   return fail(ErrorKind::upstream, "upstream_bad_answer", "The embeddings upstream answered with " + what + ".");
 }
 

@@ -36,7 +36,7 @@ asio::awaitable<Result<Reply>> Client::execute(Request request, CallOptions opti
   auto refused = link.submit(call, options.timeout);
   if (refused) co_return std::unexpected(std::move(*refused));
   auto answered = link.wait(call);
-  co_await std::move(answered);
+  co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
   co_return std::move(call.single);
 }
 
@@ -52,7 +52,7 @@ asio::awaitable<std::vector<Result<Reply>>> Client::execute_all(Request request,
     co_return answers;
   }
   auto answered = link.wait(call);
-  co_await std::move(answered);
+  co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
   if (commands > 1) co_return std::move(call.answers);
   answers.push_back(std::move(call.single));
   co_return answers;

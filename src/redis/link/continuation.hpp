@@ -25,9 +25,9 @@ class Continuation {
     drop();
     new (room_) F(std::move(function));
     act_ = [](void* room, bool run) {
-      F& there = *std::launder(reinterpret_cast<F*>(room));
-      F here = std::move(there);  // running or destroying it may destroy the room itself
-      there.~F();
+      F* const there = std::launder(reinterpret_cast<F*>(room));
+      F here = std::move(*there);  // running or destroying it may destroy the room itself
+      std::destroy_at(there);      // NOLINT(bugprone-use-after-move): what was moved from is destroyed
       if (run) here();
     };
   }

@@ -24,7 +24,7 @@ Call::~Call() {
 }
 
 Pipeline::Pipeline(Bounds bounds, std::string server, Backoff refusal_backoff)
-    : bounds_(bounds), server_(std::move(server)), refusal_backoff_(std::move(refusal_backoff)) {}
+    : bounds_(bounds), server_(std::move(server)), refusal_backoff_(refusal_backoff) {}
 
 Pipeline::~Pipeline() {
   for (auto place = places_.first(); place != places_.end(); ++place) {

@@ -36,7 +36,7 @@ asio::awaitable<std::vector<Result<Reply>>> exchange(link::Link& link, Request r
     co_return answers;
   }
   auto answered = link.wait(call);
-  co_await std::move(answered);
+  co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
   if (commands > 1) co_return std::move(call.answers);
   answers.push_back(std::move(call.single));
   co_return answers;

@@ -97,6 +97,8 @@ void Session::on_reply(Reply reply) {
   on_ready();
 }
 
+// By value: `why` may be the handshake's, which goes on the way.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void Session::connect_failed(Error why, bool refused_for_good) {
   ++totals_.failures;
   offline_ = why;

@@ -12,7 +12,7 @@ packages_build() {
     libcli11-dev libtomlplusplus-dev prometheus-cpp-dev
 }
 packages_test() { printf '%s\n' libgtest-dev libgmock-dev python3:python3 nodejs:node npm:npm ca-certificates curl:curl; }
-packages_bench() { printf '%s\n' libhiredis-dev libtbb-dev; }
+packages_bench() { printf '%s\n' libhiredis-dev libtbb-dev liburing-dev nginx:nginx libnginx-mod-nchan nodejs:node npm:npm; }
 packages_clang() {
   printf '%s\n' clang-19:clang++-19 clang-tidy-19:clang-tidy-19 clang-format-19:clang-format-19 \
     libclang-rt-19-dev

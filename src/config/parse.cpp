@@ -168,7 +168,8 @@ std::string accepted(const Setting& setting) {
     case Type::http_url:
       return "a URL such as http://127.0.0.1:8080/v1";
     case Type::redis_url:
-      return "a URL such as redis://127.0.0.1:6379/0 or unix:///run/redis/redis.sock";
+      return "a URL such as redis://127.0.0.1:6379/0, rediss://cache:6379, unix:///run/redis/redis.sock, "
+             "redis-sentinel://a,b,c/master-name or redis-cluster://a,b,c";
     case Type::integer:
       return fmt::format("an integer {}", range());
     case Type::boolean:
@@ -209,18 +210,26 @@ Result<Value> parse(const Setting& setting, std::string_view text) {
   return refuse(setting, text, "is of no known type");
 }
 
+constexpr std::string_view kSentinelPassword = "sentinel_password=";
+
 std::string mask_url(std::string_view url) {
   const auto [start, length] = authority_of(url);
   const std::string_view authority = url.substr(start, length);
   const std::size_t at = authority.rfind('@');
-  if (at == std::string_view::npos) return std::string(url);
-  return fmt::format("{}***{}", url.substr(0, start), url.substr(start + at));
+  std::string masked = at == std::string_view::npos
+                           ? std::string(url)
+                           : fmt::format("{}***{}", url.substr(0, start), url.substr(start + at));
+  const std::size_t of_sentinels = masked.find(kSentinelPassword);
+  if (of_sentinels == std::string::npos) return masked;
+  const std::size_t value = of_sentinels + kSentinelPassword.size();
+  return masked.replace(value, std::min(masked.find('&', value), masked.size()) - value, "***");
 }
 
 bool has_password(std::string_view url) {
   const auto [start, length] = authority_of(url);
   const std::string_view authority = url.substr(start, length);
   const std::size_t at = authority.rfind('@');
+  if (url.find(kSentinelPassword) != std::string_view::npos) return true;
   return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
 }
 

@@ -105,8 +105,8 @@ std::vector<Setting> make_schema() {
        store<&C::auth, &C::Auth::api_key_file>},
 
       {"redis.url", Type::redis_url, "", kAnyText,
-       "Your Redis or Valkey: redis://[user:password@]host[:port][/db] or unix:///path; without it, Inkwell starts its "
-       "own.",
+       "Your Redis or Valkey: redis://[user:password@]host[:port][/db], rediss:// for TLS, unix:///path, "
+       "redis-sentinel://host,.../master or redis-cluster://host,...; without it, Inkwell starts its own.",
        store<&C::redis, &R::url>},
       {"redis.url_file", Type::path, "", kAnyText, "A file that holds redis.url.", store<&C::redis, &R::url_file>},
       {"redis.program", Type::path, "", kAnyText,

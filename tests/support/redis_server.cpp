@@ -20,20 +20,6 @@
 namespace inkwell::test {
 namespace {
 
-// redis-server cannot be told "any free port", so the kernel picks one that is let go of again just before.
-std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool good = fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-                    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(fd);
-  if (!good) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
-}
-
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> out;
   for (auto& word : words) out.push_back(word.data());
@@ -46,7 +32,44 @@ std::string read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+std::string output_of(std::vector<std::string> words) {
+  auto argv = pointers(words);
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe failed");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], 1);
+    ::dup2(ends[1], 2);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::execvp(argv[0], argv.data());
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  std::string output;
+  std::array<char, 4096> block;
+  for (ssize_t n = 0; (n = ::read(ends[0], block.data(), block.size())) > 0;)
+    output.append(block.data(), static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  if (output.ends_with('\n')) output.pop_back();
+  return output;
+}
+
 }  // namespace
+
+std::uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool good = fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  ::close(fd);
+  if (!good) throw std::runtime_error("no free port");
+  return ntohs(address.sin_port);
+}
 
 RedisServer::RedisServer(std::vector<std::string> arguments) : arguments_(std::move(arguments)), port_(free_port()) {
   std::string pattern = (std::filesystem::temp_directory_path() / "inkwell-test-XXXXXX").string();
@@ -134,27 +157,13 @@ void RedisServer::resume() { send_signal(pid_, SIGCONT); }
 std::string RedisServer::cli(const std::vector<std::string>& command) const {
   std::vector<std::string> words = {"redis-cli", "-s", (directory_ / "redis.sock").string()};
   words.insert(words.end(), command.begin(), command.end());
-  auto argv = pointers(words);
-  std::array<int, 2> ends{};
-  if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe failed");
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::dup2(ends[1], 1);
-    ::dup2(ends[1], 2);
-    ::close(ends[0]);
-    ::close(ends[1]);
-    ::execvp(argv[0], argv.data());
-    ::_exit(127);
-  }
-  ::close(ends[1]);
-  std::string output;
-  std::array<char, 4096> block;
-  for (ssize_t n = 0; (n = ::read(ends[0], block.data(), block.size())) > 0;)
-    output.append(block.data(), static_cast<std::size_t>(n));
-  ::close(ends[0]);
-  ::waitpid(child, nullptr, 0);
-  if (output.ends_with('\n')) output.pop_back();
-  return output;
+  return output_of(std::move(words));
+}
+
+std::string redis_cli(std::uint16_t port, const std::vector<std::string>& command) {
+  std::vector<std::string> words = {"redis-cli", "-p", std::to_string(port)};
+  words.insert(words.end(), command.begin(), command.end());
+  return output_of(std::move(words));
 }
 
 }  // namespace inkwell::test

@@ -12,6 +12,13 @@
 
 namespace inkwell::test {
 
+/// A port of 127.0.0.1 that nobody listens on: redis-server cannot be told "any free port", so the kernel picks one,
+/// which is let go of again just before.
+std::uint16_t free_port();
+
+/// Runs one command by redis-cli on `port` of 127.0.0.1 and returns its output without the last newline.
+std::string redis_cli(std::uint16_t port, const std::vector<std::string>& command);
+
 class RedisServer {
  public:
   /// Starts it and waits until it answers PING; throws with its log when it doesn't. `arguments` are appended to its

@@ -5,12 +5,37 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <inkwell/error.hpp>
 
 namespace inkwell::redis {
+
+/// TLS to a server. The files are PEM; they are read again for each connection, so that rotated ones are taken up.
+struct Tls {
+  std::string ca_file{};      ///< the authorities trusted; empty: the system's
+  std::string cert_file{};    ///< the client's certificate chain; with key_file, or both empty
+  std::string key_file{};     ///< its private key, not encrypted
+  std::string server_name{};  ///< sent as SNI (RFC 6066) and looked for in the certificate; empty: the endpoint's host
+  bool verify = true;         ///< false takes any certificate: encryption against onlookers only
+};
+
+/// What stands behind an Endpoint.
+enum class Topology : std::uint8_t {
+  standalone,  ///< one server
+  sentinel,    ///< a master that Sentinels watch over; the link follows it through failovers
+  cluster,     ///< Redis Cluster: each command goes to the master of its key's slot
+};
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+  bool operator==(const HostPort&) const = default;
+  auto operator<=>(const HostPort&) const = default;
+};
 
 /// Where a server listens and as whom to speak to it.
 struct Endpoint {
@@ -20,13 +45,23 @@ struct Endpoint {
   std::string username;   ///< ACL user; empty means "default"
   std::string password;   ///< empty: no AUTH
   std::uint32_t database = 0;
+  std::optional<Tls> tls;  ///< not over a Unix socket
+
+  Topology topology = Topology::standalone;
+  std::vector<HostPort> seeds;    ///< the Sentinels, or some nodes of the cluster; host and port are then not used
+  std::string master_name;        ///< as the Sentinels call it
+  std::string sentinel_username;  ///< of the Sentinels themselves; empty means "default"
+  std::string sentinel_password;  ///< empty: no AUTH to the Sentinels
 
   /// For logs and errors: the address without user or password.
   std::string to_string() const;
 };
 
-/// Parses `redis://[user:password@]host[:port][/db]` and `unix://[user:password@]/path/to.sock[?db=N]`. User and
-/// password are percent-decoded. Every refusal names the part at fault and never repeats the password.
+/// Parses `redis://[user:password@]host[:port][/db]`, `rediss://` (the same over TLS, with `?cacert=FILE&cert=FILE&
+/// key=FILE&sni=NAME&insecure=true` where needed) and `unix://[user:password@]/path/to.sock[?db=N]`,
+/// `redis-sentinel://[user:password@]host[:port],.../master-name[/db][?sentinel_username=U&sentinel_password=P]` and
+/// `redis-cluster://[user:password@]host[:port],...`, both also with rediss. User and password are percent-decoded.
+/// Every refusal names the part at fault and never repeats the password.
 Result<Endpoint> parse_url(std::string_view url);
 
 /// What a link does, for whoever logs or counts it.

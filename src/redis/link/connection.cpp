@@ -74,6 +74,36 @@ void Connection::connected() {
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket_.set_option(asio::socket_base::keep_alive(true), ignored);
   }
+  if (endpoint_.tls) return start_tls();
+  opened();
+}
+
+void Connection::start_tls() {
+  auto engine = tls::Engine::create(*endpoint_.tls, endpoint_.host);
+  if (!engine) {
+    return asio::post(socket_.get_executor(),
+                      [self = shared_from_this(), why = std::move(engine.error())] { self->end(why, false); });
+  }
+  tls_ = std::move(*engine);
+  shake_hands();
+}
+
+void Connection::shake_hands() {
+  const auto step = tls_->handshake();
+  if (step == tls::Engine::Step::failed) return end(cannot_connect(tls_->why()), false);
+  if (!flush_tls() && !full_) return end(cannot_connect("the connection was lost during the TLS handshake"), false);
+  if (step == tls::Engine::Step::done) return opened();
+  const auto room = tls_->input_room();
+  socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                          [self = shared_from_this()](const error_code& error, std::size_t bytes) {
+                            if (self->owner_ == nullptr) return;
+                            if (error) return self->end(self->cannot_connect("TLS: " + error.message()), false);
+                            self->tls_->input_arrived(bytes);
+                            self->shake_hands();
+                          });
+}
+
+void Connection::opened() {
   open_ = true;
   last_read_ = Clock::now();
   const auto keep = owner_->keep_alive();
@@ -90,7 +120,7 @@ Error Connection::cannot_connect(std::string_view why) const {
 // ---- Reading ----
 
 void Connection::read() {
-  const auto room = buffer_.prepare(parser_.wanted());
+  const auto room = tls_ ? tls_->input_room() : buffer_.prepare(parser_.wanted());
   socket_.async_read_some(asio::buffer(room.data(), room.size()), OnRead{shared_from_this()});
 }
 
@@ -103,12 +133,37 @@ void Connection::received(const error_code& error, std::size_t bytes) {
                 "It is being restored; retry in a moment."},
                false);
   }
-  buffer_.commit(bytes);
   bytes_read_ += bytes;
   last_read_ = Clock::now();
-  if (!hand_over()) return;
+  if (tls_) {
+    tls_->input_arrived(bytes);
+    if (!decrypt()) return;
+  } else {
+    buffer_.commit(bytes);
+    if (!hand_over()) return;
+  }
   owner_->on_read_end();
   if (owner_ != nullptr) read();
+}
+
+// False when the connection has been shut in the meantime.
+bool Connection::decrypt() {
+  for (;;) {
+    std::size_t bytes = 0;
+    const auto step = tls_->read(buffer_.prepare(parser_.wanted()), bytes);
+    if (step == tls::Engine::Step::more) break;
+    if (step == tls::Engine::Step::failed) {
+      end({ErrorKind::unavailable, "redis_connection_lost",
+           "The connection to Redis at " + endpoint_.to_string() + " was lost: " + tls_->why() + ".",
+           "It is being restored; retry in a moment."},
+          false);
+      return false;
+    }
+    buffer_.commit(bytes);
+    if (!hand_over()) return false;
+  }
+  if (!full_) flush_tls();  // what the session itself had to say
+  return true;
 }
 
 // False when the connection has been shut in the meantime.
@@ -146,6 +201,7 @@ bool Connection::hand_over() {
 
 std::size_t Connection::write(std::span<const std::string_view> pieces) {
   if (!writable() || pieces.empty()) return 0;
+  if (tls_) return encrypt(pieces);
   std::array<asio::const_buffer, Pipeline::kPieces> buffers;
   std::size_t count = 0;
   std::size_t size = 0;
@@ -153,20 +209,60 @@ std::size_t Connection::write(std::span<const std::string_view> pieces) {
     buffers[count++] = asio::buffer(piece);
     size += piece.size();
   }
+  const std::size_t written = write_some(std::span(buffers.data(), count));
+  if (written < size && !full_) wait_writable();
+  return written;
+}
+
+// What is encrypted counts as written: it will be, or the connection is lost.
+std::size_t Connection::encrypt(std::span<const std::string_view> pieces) {
+  std::size_t taken = 0;
+  for (const auto piece : pieces) {
+    for (std::size_t at = 0; at < piece.size();) {
+      const std::size_t more = tls_->write(piece.substr(at));
+      at += more;
+      taken += more;
+      if (at == piece.size()) break;
+      const bool broken = more == 0 && tls_->output().empty();
+      if (broken) give_up_writing();
+      if (broken || !flush_tls()) return taken;
+    }
+  }
+  flush_tls();
+  return taken;
+}
+
+// One system call.
+std::size_t Connection::write_some(std::span<const asio::const_buffer> buffers) {
   error_code error;
   const std::size_t written =
-      count == 1 ? socket_.write_some(buffers[0], error) : socket_.write_some(std::span(buffers.data(), count), error);
+      buffers.size() == 1 ? socket_.write_some(buffers[0], error) : socket_.write_some(buffers, error);
   ++writes_;
   bytes_written_ += written;
-  if (error && error != asio::error::would_block) {
-    // What the server said before it went is still read; then the reader finds the end.
-    full_ = true;
-    error_code ignored;
-    socket_.shutdown(asio::socket_base::shutdown_both, ignored);
-  } else if (written < size) {
-    wait_writable();
-  }
+  if (error && error != asio::error::would_block) give_up_writing();
   return written;
+}
+
+// What the server said before it went is still read; then the reader finds the end.
+void Connection::give_up_writing() {
+  full_ = true;
+  error_code ignored;
+  socket_.shutdown(asio::socket_base::shutdown_both, ignored);
+}
+
+// Sends what has been encrypted; false when the socket doesn't take all of it now.
+bool Connection::flush_tls() {
+  while (!tls_->output().empty()) {
+    const std::array<asio::const_buffer, 1> buffer{asio::buffer(tls_->output())};
+    const std::size_t written = write_some(buffer);
+    tls_->output_sent(written);
+    if (full_) return false;
+    if (written == 0) {
+      wait_writable();
+      return false;
+    }
+  }
+  return true;
 }
 
 void Connection::wait_writable() {
@@ -174,6 +270,8 @@ void Connection::wait_writable() {
   socket_.async_wait(asio::socket_base::wait_write, [self = shared_from_this()](const error_code& error) {
     if (error || self->owner_ == nullptr) return;  // the reader tells of errors
     self->full_ = false;
+    if (self->tls_ && !self->flush_tls()) return;
+    if (!self->open_) return;
     const auto keep = self->owner_->keep_alive();
     self->owner_->on_writable();
   });

@@ -20,6 +20,7 @@
 #include "redis/link/handler_memory.hpp"
 #include "redis/link/read_buffer.hpp"
 #include "redis/resp/parser.hpp"
+#include "redis/tls/engine.hpp"
 
 namespace inkwell::redis::link {
 
@@ -47,9 +48,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Connection(asio::any_io_executor executor, const Endpoint& endpoint, std::size_t max_reply_bytes, Owner& owner);
 
-  /// Resolves and connects; on_open() or on_end() follows.
+  /// Resolves and connects, and shakes hands where TLS is spoken; on_open() or on_end() follows.
   void open();
-  /// Writes as much as the socket takes now. When that is less than all, on_writable() follows.
+  /// Writes as much as the socket takes now (over TLS: as its buffer has room for). When that is less than all,
+  /// on_writable() follows.
   std::size_t write(std::span<const std::string_view> pieces);
   bool writable() const noexcept { return open_ && !full_; }
   /// Closes the socket. The owner is not called again.
@@ -67,9 +69,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void resolve();
   void connect_next(boost::system::error_code last);
   void connected();
+  void start_tls();
+  void shake_hands();
+  void opened();
   void read();
   void received(const boost::system::error_code& error, std::size_t bytes);
+  bool decrypt();
   bool hand_over();
+  std::size_t encrypt(std::span<const std::string_view> pieces);
+  std::size_t write_some(std::span<const asio::const_buffer> buffers);
+  bool flush_tls();
+  void give_up_writing();
   void wait_writable();
   void end(Error cause, bool garbled);
   Error cannot_connect(std::string_view why) const;
@@ -81,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::vector<Address> addresses_;
   std::size_t next_address_ = 0;
   HandlerMemory read_memory_;
+  std::unique_ptr<tls::Engine> tls_;  ///< null: plaintext
   ReadBuffer buffer_;
   resp::Parser parser_;
   Clock::time_point last_read_;

@@ -15,8 +15,10 @@ bool speaks_no_resp3(std::string_view line) {
 
 }  // namespace
 
-Handshake::Handshake(const Options& options)
-    : server_(options.endpoint.to_string()), selects_(options.endpoint.database != 0) {
+Handshake::Handshake(const Options& options, const Endpoint& server)
+    : server_(server.to_string()),
+      selects_(options.endpoint.database != 0),
+      wants_master_(options.endpoint.topology == Topology::sentinel) {
   const Endpoint& endpoint = options.endpoint;
   Request request;
   if (endpoint.password.empty() && endpoint.username.empty()) {
@@ -29,15 +31,26 @@ Handshake::Handshake(const Options& options)
   request.add("CLIENT", "SETINFO", "LIB-NAME", "inkwell");  // Redis >= 7.2
   if (selects_) request.add("SELECT", endpoint.database);
   request.add("PING");  // a server that loads its data answers HELLO but not this
+  if (wants_master_) request.add("ROLE");
   wire_ = std::move(request).wire();
 }
 
 Handshake::Step Handshake::on_reply(View answer) {
   const unsigned which = answered_++;
-  const bool last = which == (selects_ ? kPing : kPing - 1);
-  const bool matters = which == kHello || which >= kSelect || last;  // names are for people's eyes only
+  const unsigned ping = selects_ ? kPing : kPing - 1;
+  const bool matters = which == kHello || which >= kSelect;  // names are for people's eyes only
   if (answer.is_error() && matters) return refuse(answer.text());
-  return last ? Step::done : Step::more;
+  if (which > ping) return judge_role(answer);
+  return which == ping && !wants_master_ ? Step::done : Step::more;
+}
+
+// Sentinels may name a server that has just been demoted, or not yet been promoted.
+Handshake::Step Handshake::judge_role(View answer) {
+  if (answer.size() > 0 && answer[0].text() == "master") return Step::done;
+  refusal_ = Error(ErrorKind::unavailable, "redis_not_master",
+                   "Redis at " + server_ + " is said to be the master, but is a replica now.",
+                   "A failover is under way; retry in a moment.");
+  return Step::refused;
 }
 
 Handshake::Step Handshake::refuse(std::string_view line) {

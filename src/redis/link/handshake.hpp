@@ -13,9 +13,11 @@ namespace inkwell::redis::link {
 
 class Handshake {
  public:
-  explicit Handshake(const Options& options);
+  /// With `server`, which is options.endpoint or whom a directory named.
+  Handshake(const Options& options, const Endpoint& server);
 
-  /// All commands, to be sent in one piece: HELLO 3 with AUTH, CLIENT SETNAME, CLIENT SETINFO, SELECT, PING.
+  /// All commands, to be sent in one piece: HELLO 3 with AUTH, CLIENT SETNAME, CLIENT SETINFO, SELECT, PING;
+  /// ROLE where a master was asked for.
   const std::string& wire() const noexcept { return wire_; }
 
   enum class Step : std::uint8_t { more, done, refused };
@@ -27,10 +29,12 @@ class Handshake {
 
  private:
   Step refuse(std::string_view line);
+  Step judge_role(View answer);
 
   std::string server_;
   std::string wire_;
   bool selects_ = false;
+  bool wants_master_ = false;
   unsigned answered_ = 0;
   std::optional<Error> refusal_;
   bool for_good_ = false;

@@ -3,11 +3,12 @@
 #include <boost/asio/post.hpp>
 
 #include "base/random.hpp"
+#include "redis/topology.hpp"
 
 namespace inkwell::redis::link {
 
-Link::Link(asio::any_io_executor executor, Options options, Policy policy)
-    : Session(std::move(executor), std::move(options), policy),
+Link::Link(const asio::any_io_executor& executor, const Options& options, Policy policy)
+    : Session(executor, options, policy, directory_for(executor, options)),
       pipeline_({.max_requests = this->options().max_queued_requests, .max_bytes = this->options().max_queued_bytes},
                 this->options().endpoint.to_string(),
                 Backoff(this->options().backoff_base, this->options().backoff_cap, random_seed())) {}
@@ -75,7 +76,14 @@ void Link::on_ready() {
 
 void Link::on_answer(Reply reply) {
   if (reply.view().type() == Type::push) return;
-  if (pipeline_.answer(std::move(reply), connection().last_read())) return;
+  const bool demoted = reply.view().is_error() && reply.view().text().starts_with("READONLY");
+  if (pipeline_.answer(std::move(reply), connection().last_read())) {
+    if (demoted) [[unlikely]] {
+      look_for_another({ErrorKind::unavailable, "redis_connection_lost",
+                        "Redis at " + server().to_string() + " is the master no more.", "Retry in a moment."});
+    }
+    return;
+  }
   distrust({ErrorKind::upstream, "redis_protocol",
             "Redis at " + options().endpoint.to_string() + " sent a reply that nothing had asked for.",
             "Look at what stands between Inkwell and Redis."});

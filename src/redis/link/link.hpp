@@ -20,7 +20,7 @@ namespace inkwell::redis::link {
 
 class Link final : public Session {
  public:
-  Link(asio::any_io_executor executor, Options options, Policy policy);
+  Link(const asio::any_io_executor& executor, const Options& options, Policy policy);
 
   /// Takes `call` in, its deadline `timeout` from now (zero: the default); or says why not, and the call is not to be
   /// waited for.

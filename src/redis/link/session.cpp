@@ -8,17 +8,25 @@
 
 namespace inkwell::redis::link {
 
-Session::Session(asio::any_io_executor executor, Options options, Policy policy)
+Session::Session(asio::any_io_executor executor, Options options, Policy policy, std::unique_ptr<Directory> directory)
     : executor_(std::move(executor)),
       options_(std::move(options)),
       policy_(policy),
+      directory_(std::move(directory)),
+      server_(options_.endpoint),
       backoff_(options_.backoff_base, options_.backoff_cap, options_.seed != 0 ? options_.seed : random_seed()),
       timer_(executor_) {}
 
 Session::~Session() { drop_connection(); }
 
 void Session::start() {
-  if (state_ == State::idle) connect();
+  if (state_ != State::idle) return;
+  if (directory_) {
+    directory_->on_move([weak = weak_from_this()](const HostPort& to) {
+      if (const auto self = weak.lock()) self->moved(to);
+    });
+  }
+  connect();
 }
 
 void Session::shut() {
@@ -26,6 +34,7 @@ void Session::shut() {
   state_ = State::over;
   drop_connection();
   timer_.cancel();
+  if (directory_) directory_->close();
   emit(LinkEvent::Kind::closed, options_.endpoint.to_string());
 }
 
@@ -56,14 +65,43 @@ void Session::connect() {
   state_ = State::connecting;
   until_ = Clock::now() + options_.connect_timeout;
   wake_at(until_);
-  emit(LinkEvent::Kind::connecting, options_.endpoint.to_string());
-  connection_ = std::make_shared<Connection>(executor_, options_.endpoint, options_.max_reply_bytes,
+  if (!directory_) return open();
+  directory_->find([weak = weak_from_this()](const HostPort& at) {
+    if (const auto self = weak.lock()) self->connect_to(at);
+  });
+}
+
+void Session::connect_to(const HostPort& at) {
+  if (state_ != State::connecting || connection_) return;
+  server_.topology = Topology::standalone;
+  server_.host = at.host;
+  server_.port = at.port;
+  open();
+}
+
+void Session::open() {
+  emit(LinkEvent::Kind::connecting, server_.to_string());
+  connection_ = std::make_shared<Connection>(executor_, server_, options_.max_reply_bytes,
                                              static_cast<Connection::Owner&>(*this));
   connection_->open();
 }
 
+void Session::moved(const HostPort& to) {
+  if (state_ == State::waiting) {
+    until_ = Clock::now();
+    return wake_at(until_);
+  }
+  if (!connection_ || (server_.host == to.host && server_.port == to.port)) return;
+  look_for_another({ErrorKind::unavailable, "redis_connection_lost",
+                    "Redis at " + server_.to_string() + " is the master no more.", "Retry in a moment."});
+}
+
+void Session::look_for_another(const Error& why) {
+  if (directory_ && connection_) on_end(why, false);
+}
+
 void Session::on_open() {
-  handshake_.emplace(options_);
+  handshake_.emplace(options_, server_);
   // A fresh socket's buffer takes the few hundred bytes of a handshake whole.
   const std::array<std::string_view, 1> pieces{handshake_->wire()};
   connection_->write(pieces);
@@ -93,7 +131,7 @@ void Session::on_reply(Reply reply) {
   pinged_at_.reset();
   ++totals_.connects;
   if (policy_.watches_health) wake_at(connection_->last_read() + options_.health_interval);
-  emit(LinkEvent::Kind::connected, options_.endpoint.to_string());
+  emit(LinkEvent::Kind::connected, server_.to_string());
   on_ready();
 }
 
@@ -156,11 +194,7 @@ Session::Clock::time_point Session::own_time(Clock::time_point now) {
   switch (state_) {
     case State::connecting:
       if (now < until_) return until_;
-      connect_failed(
-          {ErrorKind::unavailable, "redis_unavailable",
-           "Cannot connect to Redis at " + options_.endpoint.to_string() + ": no answer within the connect timeout.",
-           "Check that it runs and that the address is right."},
-          false);
+      connect_failed(no_answer(), false);
       return Clock::time_point::max();  // what comes next has set its own time
     case State::waiting:
       if (now < until_) return until_;
@@ -175,6 +209,13 @@ Session::Clock::time_point Session::own_time(Clock::time_point now) {
   return Clock::time_point::max();
 }
 
+Error Session::no_answer() const {
+  if (!connection_ && directory_) return directory_->why_not();
+  return {ErrorKind::unavailable, "redis_unavailable",
+          "Cannot connect to Redis at " + server_.to_string() + ": no answer within the connect timeout.",
+          "Check that it runs and that the address is right."};
+}
+
 // A peer that died without closing the socket is noticed by a PING that stays without an answer.
 Session::Clock::time_point Session::health_time(Clock::time_point now) {
   const auto last_read = connection_->last_read();
@@ -183,7 +224,7 @@ Session::Clock::time_point Session::health_time(Clock::time_point now) {
     const auto dead_at = *pinged_at_ + options_.health_timeout;
     if (now < dead_at) return dead_at;
     on_end({ErrorKind::unavailable, "redis_connection_lost",
-            "Redis at " + options_.endpoint.to_string() + " stopped answering; the connection was given up.",
+            "Redis at " + server_.to_string() + " stopped answering; the connection was given up.",
             "Check that it runs and is reachable."},
            false);
     return Clock::time_point::max();

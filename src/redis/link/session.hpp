@@ -15,6 +15,7 @@
 #include "base/asio.hpp"
 #include "base/backoff.hpp"
 #include "redis/link/connection.hpp"
+#include "redis/link/directory.hpp"
 #include "redis/link/handshake.hpp"
 
 namespace inkwell::redis::link {
@@ -27,7 +28,8 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
     bool watches_health = true;
   };
 
-  Session(asio::any_io_executor executor, Options options, Policy policy);
+  /// `directory` says where the server is, before each attempt; null: at options.endpoint, always.
+  Session(asio::any_io_executor executor, Options options, Policy policy, std::unique_ptr<Directory> directory);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   virtual ~Session();
@@ -67,6 +69,10 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   /// The connection cannot be trusted any more: it is treated as lost, and whoever asked first gets no second try.
   void distrust(Error why);
   Connection& connection() noexcept { return *connection_; }
+  /// The server that is connected to, or was last tried.
+  const Endpoint& server() const noexcept { return server_; }
+  /// Another server may have taken over from this one (Sentinel): reconnects to whichever it is now.
+  void look_for_another(const Error& why);
   /// Why there is no connection, when that is known.
   const std::optional<Error>& offline() const noexcept { return offline_; }
   Totals totals() const noexcept;
@@ -83,16 +89,22 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   void on_end(Error cause, bool garbled) final;
 
   void connect();
+  void connect_to(const HostPort& at);
+  void open();
+  void moved(const HostPort& to);
   void connect_failed(Error why, bool refused_for_good);
   void retry_or_end();
   void fire();
   Clock::time_point own_time(Clock::time_point now);
   Clock::time_point health_time(Clock::time_point now);
   void drop_connection() noexcept;
+  Error no_answer() const;
 
   const asio::any_io_executor executor_;
   const Options options_;
   const Policy policy_;
+  const std::unique_ptr<Directory> directory_;
+  Endpoint server_;  ///< the one connected to, or last tried
   Backoff backoff_;
   bool settled_ = false;  ///< this connection has served something since its handshake
   State state_ = State::idle;

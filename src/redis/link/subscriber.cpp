@@ -13,6 +13,7 @@
 #include <inkwell/redis/subscriber.hpp>
 
 #include "redis/link/session.hpp"
+#include "redis/topology.hpp"
 
 namespace inkwell::redis {
 namespace {
@@ -23,8 +24,8 @@ constexpr std::chrono::milliseconds kAskAgain{500};  // after the server refused
 
 class Subscriber::Impl final : public link::Session {
  public:
-  Impl(asio::any_io_executor executor, Options options, bool sharded)
-      : Session(std::move(executor), std::move(options), Policy()), sharded_(sharded) {}
+  Impl(const asio::any_io_executor& executor, const Options& options, bool sharded)
+      : Session(executor, options, Policy(), directory_for(executor, options)), sharded_(sharded) {}
 
   void subscribe(std::string channel, SubscriptionHandlers handlers);
   void unsubscribe(std::string_view channel);

@@ -10,24 +10,26 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A command of each kind Inkwell uses, with arguments that name a key of its own.
+constexpr std::string_view kKey = "<key>";  // stands for one of Inkwell's
+
+// A command of each kind Inkwell uses.
 struct Probe {
   std::string_view command;
   std::vector<std::string_view> arguments;
 };
 const std::array kProbes = {
-    Probe{"GET", {"ink:doctor"}},
-    Probe{"SET", {"ink:doctor", "x", "PX", "1000"}},
-    Probe{"DEL", {"ink:doctor"}},
-    Probe{"PEXPIRE", {"ink:doctor", "1000"}},
-    Probe{"HSET", {"ink:doctor", "f", "v"}},
-    Probe{"XADD", {"ink:doctor", "*", "f", "v"}},
-    Probe{"XRANGE", {"ink:doctor", "-", "+"}},
-    Probe{"ZADD", {"ink:doctor", "1", "m"}},
-    Probe{"EVALSHA", {"0000000000000000000000000000000000000000", "1", "ink:doctor"}},
+    Probe{"GET", {kKey}},
+    Probe{"SET", {kKey, "x", "PX", "1000"}},
+    Probe{"DEL", {kKey}},
+    Probe{"PEXPIRE", {kKey, "1000"}},
+    Probe{"HSET", {kKey, "f", "v"}},
+    Probe{"XADD", {kKey, "*", "f", "v"}},
+    Probe{"XRANGE", {kKey, "-", "+"}},
+    Probe{"ZADD", {kKey, "1", "m"}},
+    Probe{"EVALSHA", {"0000000000000000000000000000000000000000", "1", kKey}},
     Probe{"SCRIPT", {"LOAD", "return 1"}},
-    Probe{"SPUBLISH", {"ink:doctor", "m"}},
-    Probe{"SSUBSCRIBE", {"ink:doctor"}},
+    Probe{"SPUBLISH", {kKey, "m"}},
+    Probe{"SSUBSCRIBE", {kKey}},
 };
 
 std::map<std::string, std::string, std::less<>> parse_info(std::string_view text) {
@@ -74,12 +76,14 @@ asio::awaitable<void> ask_times(redis::Client& client, RedisFacts& facts) {
   facts.clock_ahead = std::chrono::duration_cast<std::chrono::milliseconds>(theirs - ours);
 }
 
-asio::awaitable<void> ask_permissions(redis::Client& client, RedisFacts& facts) {
+asio::awaitable<void> ask_permissions(redis::Client& client, const std::string& key, RedisFacts& facts) {
   auto user = co_await client.command("ACL", "WHOAMI");
   if (!user) co_return;
   facts.user = user->view().text();
   for (const Probe& probe : kProbes) {
-    auto allowed = co_await client.command("ACL", "DRYRUN", facts.user, probe.command, probe.arguments);
+    auto arguments = probe.arguments;
+    std::ranges::replace(arguments, kKey, std::string_view(key));
+    auto allowed = co_await client.command("ACL", "DRYRUN", facts.user, probe.command, arguments);
     if (!allowed) co_return;  // not allowed to ask
     if (allowed->view().text() != "OK") facts.denied.emplace_back(probe.command);
   }
@@ -194,13 +198,14 @@ Finding transport(const RedisFacts& facts, bool encrypted) {
 
 }  // namespace
 
-asio::awaitable<Result<RedisFacts>> redis_facts(redis::Client& client, const config::Loaded&) {
+asio::awaitable<Result<RedisFacts>> redis_facts(redis::Client& client, const config::Loaded& loaded) {
   RedisFacts facts;
   auto info = co_await client.command("INFO");
   if (!info) co_return std::unexpected(std::move(info.error()));
   facts.info = parse_info(info->view().text());
   co_await ask_times(client, facts);
-  co_await ask_permissions(client, facts);
+  const std::string key = loaded.config.redis.prefix + ":doctor";
+  co_await ask_permissions(client, key, facts);
   co_await ask_settings(client, facts);
   facts.cluster = field(facts.info, "cluster_enabled") == "1";
   co_return facts;

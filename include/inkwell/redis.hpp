@@ -3,9 +3,11 @@
 
 #include <inkwell/redis/client.hpp>
 #include <inkwell/redis/decode.hpp>
+#include <inkwell/redis/near_cache.hpp>
 #include <inkwell/redis/options.hpp>
 #include <inkwell/redis/pool.hpp>
 #include <inkwell/redis/reply.hpp>
 #include <inkwell/redis/request.hpp>
 #include <inkwell/redis/script.hpp>
 #include <inkwell/redis/subscriber.hpp>
+#include <inkwell/redis/tracking.hpp>

@@ -24,6 +24,7 @@
 #include <inkwell/redis/reply.hpp>
 #include <inkwell/redis/request.hpp>
 #include <inkwell/redis/script.hpp>
+#include <inkwell/redis/tracking.hpp>
 
 namespace inkwell::redis {
 
@@ -42,7 +43,8 @@ struct ClientStats {
   std::uint64_t writes = 0;  ///< write system calls
   std::uint64_t bytes_written = 0;
   std::uint64_t bytes_read = 0;
-  std::size_t pending = 0;  ///< commands waiting now
+  std::uint64_t invalidations = 0;  ///< keys (or all keys at once) told to have changed
+  std::size_t pending = 0;          ///< commands waiting now
 };
 
 class Client {
@@ -68,6 +70,12 @@ class Client {
   /// so that retry is always safe).
   boost::asio::awaitable<Result<Reply>> run(const Script& script, std::vector<std::string> keys,
                                             std::vector<std::string> arguments, CallOptions options = {});
+
+  /// As execute_all, for reads whose keys the server shall watch (Options::tracking): what a near cache keeps is read
+  /// with this. Sent again after a loss: reads only.
+  boost::asio::awaitable<std::vector<Result<Reply>>> execute_tracked(Request request, CallOptions options = {});
+  /// Who hears of invalidations; add a listener, or give it to a NearCache. Never null.
+  const std::shared_ptr<Invalidations>& invalidations() const noexcept;
 
   /// Refuses new calls, answers waiting ones with ErrorKind::cancelled, closes the connection. Idempotent.
   boost::asio::awaitable<void> close();

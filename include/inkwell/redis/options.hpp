@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <inkwell/error.hpp>
+#include <inkwell/redis/tracking.hpp>
 
 namespace inkwell::redis {
 
@@ -74,6 +75,7 @@ struct LinkEvent {
 struct Options {
   Endpoint endpoint;
   std::string client_name = "inkwell";  ///< CLIENT SETNAME
+  Tracking tracking;                    ///< client-side caching; of a Client only (pools and subscribers ignore it)
 
   std::chrono::milliseconds connect_timeout{5000};  ///< connecting, TLS and handshake together
   std::chrono::milliseconds command_timeout{5000};  ///< default of CallOptions::timeout

@@ -52,6 +52,12 @@ class Request {
   const std::string& wire() const& noexcept { return wire_; }
   std::string&& wire() && noexcept { return std::move(wire_); }
   void reserve(std::size_t bytes) { wire_.reserve(bytes); }
+  /// Appends one command that is encoded already.
+  Request& add_encoded(std::string_view wire) {
+    wire_.append(wire);
+    ++commands_;
+    return *this;
+  }
 
  private:
   template <class T>

@@ -5,6 +5,7 @@
 
 #include <inkwell/redis/client.hpp>
 
+#include "redis/link/encoded.hpp"
 #include "redis/link/link.hpp"
 
 namespace inkwell::redis {
@@ -68,6 +69,21 @@ asio::awaitable<Result<Reply>> Client::run(const Script& script, std::vector<std
   Request by_source("EVAL", script.source(), keys.size(), keys, arguments);
   co_return co_await execute(std::move(by_source), options);
 }
+
+asio::awaitable<std::vector<Result<Reply>>> Client::execute_tracked(Request request, CallOptions options) {
+  options.idempotent = true;
+  if (impl_->link->options().tracking.mode != Tracking::Mode::opted) {
+    co_return co_await execute_all(std::move(request), options);
+  }
+  Request opted = link::opted_in(request);
+  auto answers = co_await execute_all(std::move(opted), options);
+  // Every other answer is CLIENT CACHING's.
+  for (std::size_t i = 0; 2 * i + 1 < answers.size(); ++i) answers[i] = std::move(answers[2 * i + 1]);
+  answers.erase(answers.begin() + static_cast<std::ptrdiff_t>(answers.size() / 2), answers.end());
+  co_return answers;
+}
+
+const std::shared_ptr<Invalidations>& Client::invalidations() const noexcept { return impl_->link->invalidations(); }
 
 asio::awaitable<void> Client::close() {
   auto link = impl_->link;

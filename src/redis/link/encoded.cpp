@@ -31,4 +31,15 @@ std::string_view name_of_command(std::string_view wire) noexcept {
   return wire.substr(at, length);
 }
 
+Request opted_in(const Request& request) {
+  Request opted;
+  opted.reserve(request.wire().size() + request.size() * 64);
+  for (std::string_view rest = request.wire(); !rest.empty();) {
+    const std::size_t length = length_of_command(rest);
+    opted.add("CLIENT", "CACHING", "YES").add_encoded(rest.substr(0, length));
+    rest.remove_prefix(length);
+  }
+  return opted;
+}
+
 }  // namespace inkwell::redis::link

@@ -4,11 +4,15 @@
 #include <cstddef>
 #include <string_view>
 
+#include <inkwell/redis/request.hpp>
+
 namespace inkwell::redis::link {
 
 /// Length of the first command of `wire`, which is not empty.
 std::size_t length_of_command(std::string_view wire) noexcept;
 /// The first command's name, as it was given.
 std::string_view name_of_command(std::string_view wire) noexcept;
+/// The same commands, each behind a CLIENT CACHING YES.
+Request opted_in(const Request& request);
 
 }  // namespace inkwell::redis::link

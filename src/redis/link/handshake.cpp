@@ -7,7 +7,16 @@
 namespace inkwell::redis::link {
 namespace {
 
-enum Answer : unsigned { kHello, kSetName, kSetInfo, kSelect, kPing };
+void add_tracking(Request& request, const Tracking& tracking) {
+  std::vector<std::string_view> arguments{"TRACKING", "ON"};
+  if (tracking.mode == Tracking::Mode::opted) arguments.emplace_back("OPTIN");
+  if (tracking.mode == Tracking::Mode::prefixes) {
+    arguments.emplace_back("BCAST");
+    for (const auto& prefix : tracking.prefixes) arguments.insert(arguments.end(), {"PREFIX", prefix});
+  }
+  if (tracking.skip_own_writes) arguments.emplace_back("NOLOOP");
+  request.add("CLIENT", arguments);
+}
 
 bool speaks_no_resp3(std::string_view line) {
   return line.starts_with("NOPROTO") || line.starts_with("ERR unknown command");
@@ -16,9 +25,7 @@ bool speaks_no_resp3(std::string_view line) {
 }  // namespace
 
 Handshake::Handshake(const Options& options, const Endpoint& server)
-    : server_(server.to_string()),
-      selects_(options.endpoint.database != 0),
-      wants_master_(options.endpoint.topology == Topology::sentinel) {
+    : server_(server.to_string()), wants_master_(options.endpoint.topology == Topology::sentinel) {
   const Endpoint& endpoint = options.endpoint;
   Request request;
   if (endpoint.password.empty() && endpoint.username.empty()) {
@@ -29,19 +36,22 @@ Handshake::Handshake(const Options& options, const Endpoint& server)
   }
   request.add("CLIENT", "SETNAME", options.client_name);
   request.add("CLIENT", "SETINFO", "LIB-NAME", "inkwell");  // Redis >= 7.2
-  if (selects_) request.add("SELECT", endpoint.database);
+  names_end_ = static_cast<unsigned>(request.size());
+  if (options.tracking.mode != Tracking::Mode::off) add_tracking(request, options.tracking);
+  if (endpoint.database != 0) request.add("SELECT", endpoint.database);
   request.add("PING");  // a server that loads its data answers HELLO but not this
   if (wants_master_) request.add("ROLE");
+  asked_ = static_cast<unsigned>(request.size());
   wire_ = std::move(request).wire();
 }
 
 Handshake::Step Handshake::on_reply(View answer) {
   const unsigned which = answered_++;
-  const unsigned ping = selects_ ? kPing : kPing - 1;
-  const bool matters = which == kHello || which >= kSelect;  // names are for people's eyes only
+  const bool last = answered_ == asked_;
+  const bool matters = which == 0 || which >= names_end_;  // names are for people's eyes only
   if (answer.is_error() && matters) return refuse(answer.text());
-  if (which > ping) return judge_role(answer);
-  return which == ping && !wants_master_ ? Step::done : Step::more;
+  if (!last) return Step::more;
+  return wants_master_ ? judge_role(answer) : Step::done;
 }
 
 // Sentinels may name a server that has just been demoted, or not yet been promoted.

@@ -16,8 +16,8 @@ class Handshake {
   /// With `server`, which is options.endpoint or whom a directory named.
   Handshake(const Options& options, const Endpoint& server);
 
-  /// All commands, to be sent in one piece: HELLO 3 with AUTH, CLIENT SETNAME, CLIENT SETINFO, SELECT, PING;
-  /// ROLE where a master was asked for.
+  /// All commands, to be sent in one piece: HELLO 3 with AUTH, CLIENT SETNAME, CLIENT SETINFO, CLIENT TRACKING, SELECT,
+  /// PING; ROLE where a master was asked for.
   const std::string& wire() const noexcept { return wire_; }
 
   enum class Step : std::uint8_t { more, done, refused };
@@ -33,8 +33,9 @@ class Handshake {
 
   std::string server_;
   std::string wire_;
-  bool selects_ = false;
   bool wants_master_ = false;
+  unsigned names_end_ = 0;  ///< behind HELLO and the names
+  unsigned asked_ = 0;
   unsigned answered_ = 0;
   std::optional<Error> refusal_;
   bool for_good_ = false;

@@ -11,7 +11,8 @@ Link::Link(const asio::any_io_executor& executor, const Options& options, Policy
     : Session(executor, options, policy, directory_for(executor, options)),
       pipeline_({.max_requests = this->options().max_queued_requests, .max_bytes = this->options().max_queued_bytes},
                 this->options().endpoint.to_string(),
-                Backoff(this->options().backoff_base, this->options().backoff_cap, random_seed())) {}
+                Backoff(this->options().backoff_base, this->options().backoff_cap, random_seed())),
+      invalidations_(std::make_shared<Invalidations>(this->options().tracking)) {}
 
 // ---- Calls ----
 
@@ -35,6 +36,7 @@ void Link::cancel(Call& call) {
 void Link::close(const Error& why) {
   if (closed_) return;
   closed_ = why;
+  invalidations_->invalidate_all();
   pipeline_.lost(why, Pipeline::Blame::nobody, false);
   shut();
   if (!in_turn_) turn_soon();
@@ -75,7 +77,8 @@ void Link::on_ready() {
 }
 
 void Link::on_answer(Reply reply) {
-  if (reply.view().type() == Type::push) return;
+  if (reply.view().type() == Type::push) [[unlikely]]
+    return pushed(reply.view());
   const bool demoted = reply.view().is_error() && reply.view().text().starts_with("READONLY");
   if (pipeline_.answer(std::move(reply), connection().last_read())) {
     if (demoted) [[unlikely]] {
@@ -89,10 +92,20 @@ void Link::on_answer(Reply reply) {
             "Look at what stands between Inkwell and Redis."});
 }
 
+// At once, while the callers of the replies around it wait for the end of the turn: nobody can find in a near cache
+// what an invalidation read before has made stale.
+void Link::pushed(View push) {
+  if (push.size() < 2 || push[0].text() != "invalidate") return;
+  const View keys = push[1];
+  if (keys.is_null()) return invalidations_->invalidate_all();
+  for (const View key : keys) invalidations_->invalidate(key.text());
+}
+
 void Link::on_turn_end() { turn(); }
 
 void Link::on_lost(const Error& cause, bool garbled, bool again) {
   if (!again) closed_ = cause;
+  invalidations_->invalidate_all();
   pipeline_.lost(cause, garbled ? Pipeline::Blame::first : Pipeline::Blame::nobody, again);
   turn_soon();
 }
@@ -133,6 +146,7 @@ ClientStats Link::stats() const noexcept {
   stats.writes = total.writes;
   stats.bytes_written = total.bytes_written;
   stats.bytes_read = total.bytes_read;
+  stats.invalidations = invalidations_->count();
   stats.pending = pipeline_.pending();
   return stats;
 }

@@ -35,6 +35,7 @@ class Link final : public Session {
   /// The connection is up and owes no answer: whoever comes next finds it in step.
   bool in_step() const noexcept { return ready() && pipeline_.pending() == 0; }
   ClientStats stats() const noexcept;
+  const std::shared_ptr<Invalidations>& invalidations() const noexcept { return invalidations_; }
 
  private:
   /// How a waiting coroutine is resumed.
@@ -77,12 +78,14 @@ class Link final : public Session {
   Clock::time_point on_time(Clock::time_point now) override;
 
   void cancel(Call& call);
+  void pushed(View push);
   void flush();
   void turn();
   void turn_soon();
   std::shared_ptr<Link> self() { return std::static_pointer_cast<Link>(shared_from_this()); }
 
   Pipeline pipeline_;
+  const std::shared_ptr<Invalidations> invalidations_;
   std::optional<Error> closed_;
   Clock::time_point now_{};  ///< of the turn under way
   bool in_turn_ = false;

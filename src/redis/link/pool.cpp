@@ -61,7 +61,9 @@ class Pool::Slot {
 class Pool::Impl : public std::enable_shared_from_this<Pool::Impl> {
  public:
   Impl(asio::any_io_executor executor, Options options, PoolOptions pool_options)
-      : executor_(executor), options_(std::move(options)), pool_options_(pool_options), reaper_(executor) {}
+      : executor_(executor), options_(std::move(options)), pool_options_(pool_options), reaper_(executor) {
+    options_.tracking = {};
+  }
 
   asio::awaitable<Result<std::unique_ptr<Slot>>> take();
   void give_back(std::unique_ptr<Slot> slot);

@@ -20,12 +20,17 @@ namespace {
 
 constexpr std::chrono::milliseconds kAskAgain{500};  // after the server refused a subscription
 
+Options untracked(Options options) {
+  options.tracking = {};
+  return options;
+}
+
 }  // namespace
 
 class Subscriber::Impl final : public link::Session {
  public:
   Impl(const asio::any_io_executor& executor, const Options& options, bool sharded)
-      : Session(executor, options, Policy(), directory_for(executor, options)), sharded_(sharded) {}
+      : Session(executor, untracked(options), Policy(), directory_for(executor, options)), sharded_(sharded) {}
 
   void subscribe(std::string channel, SubscriptionHandlers handlers);
   void unsubscribe(std::string_view channel);

@@ -36,6 +36,17 @@ TEST_F(HandshakeTest, SendsUserPasswordAndDatabase) {
   EXPECT_EQ(say(handshake, "PONG"), Handshake::Step::done);
 }
 
+TEST_F(HandshakeTest, TurnsTrackingOnAndMindsWhenThatIsRefused) {
+  options_.tracking = {.mode = Tracking::Mode::prefixes, .prefixes = {"a:", "b:"}, .skip_own_writes = true};
+  Handshake handshake(options_, options_.endpoint);
+  EXPECT_NE(handshake.wire().find("TRACKING\r\n$2\r\nON\r\n$5\r\nBCAST\r\n$6\r\nPREFIX\r\n$2\r\na:\r\n$6\r\n"
+                                  "PREFIX\r\n$2\r\nb:\r\n$6\r\nNOLOOP\r\n"),
+            std::string::npos);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(say(handshake, "OK"), Handshake::Step::more);
+  EXPECT_EQ(say(handshake, "NOPERM no permissions", Type::error), Handshake::Step::refused);
+  EXPECT_TRUE(handshake.refused_for_good());
+}
+
 TEST_F(HandshakeTest, DoesNotMindAServerThatTakesNoNames) {
   Handshake handshake(options_, options_.endpoint);
   say(handshake, "{}");

@@ -9,6 +9,7 @@ void set_events(const config::Config& from, server::Options& options) {
   options.events.publish.max_length = from.events.max_entries;
   options.events.publish.lifetime = from.events.lifetime;
   options.events.chain.ring_bytes = from.events.ring_bytes;
+  options.generations.lifetime = from.events.lifetime;
   options.event_streams.heartbeat = from.events.heartbeat;
   options.event_streams.retry = from.events.retry;
   options.event_streams.write_stall = from.server.write_timeout;

@@ -23,6 +23,7 @@ asio::awaitable<Result<AuditReport>> read(redis::Client& client, const config::L
   for (const Family family : {Family::conversation, Family::conversation_items, Family::conversation_item_ids})
     options.lifetimes[family] = config.conversations.lifetime;
   options.lifetimes[Family::channel_log] = config.events.lifetime;
+  options.lifetimes[Family::channel_generation] = config.events.lifetime;
   options.lifetimes[Family::embedding] = config.embeddings.lifetime;
   auto report = co_await keyspace::audit(client, std::move(options));
   co_return report;

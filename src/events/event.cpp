@@ -139,6 +139,7 @@ EventRef make_broadcast(const EventView& event) {
   made->id = event.id;
   made->predecessor = event.predecessor;
   made->is_private = event.is_private;
+  if (event.type == kEndType) made->kind = BroadcastEvent::Kind::end;
   made->topics.assign(event.topics.begin(), event.topics.end());
   const std::string id = event.id.to_string();
   wire::append_event(made->wire, {.type = event.type, .retry_ms = event.retry_ms, .id = id, .data = event.data});

@@ -58,6 +58,7 @@ inline constexpr std::size_t kMaxIdempotencyKeyBytes = 256;
 /// Types that begin so are the hub's own ("inkwell.gap"); nobody else may publish them.
 inline constexpr std::string_view kReservedTypePrefix = "inkwell.";
 inline constexpr std::string_view kGapType = "inkwell.gap";
+inline constexpr std::string_view kEndType = "inkwell.end";  ///< ends a generation
 
 /// Whether it may be published; the error names the field at fault. Control characters in the type or in a topic are
 /// refused: they could forge lines of the stream.
@@ -83,7 +84,7 @@ struct Gap {
 
 /// An event ready to be sent. Also what marks a gap, so that a gap keeps its place among the events.
 struct BroadcastEvent {
-  enum class Kind : std::uint8_t { event, gap };
+  enum class Kind : std::uint8_t { event, gap, end };
 
   EventId id;           ///< of a gap: the event before it, so that ids never fall inside a run
   EventId predecessor;  ///< of a gap: the same
@@ -93,6 +94,7 @@ struct BroadcastEvent {
   std::string wire;  ///< the whole of it as text/event-stream
 
   bool is_gap() const noexcept { return kind == Kind::gap; }
+  bool is_end() const noexcept { return kind == Kind::end; }
   /// What it costs to keep, roughly.
   std::size_t weight() const noexcept { return sizeof(BroadcastEvent) + 64 + wire.size(); }
 };

@@ -57,6 +57,11 @@ Result<void> Node::follow(Reader& reader, std::string_view channel, Start start,
   return {};
 }
 
+std::size_t Node::readers_of(std::string_view channel) const {
+  const auto it = feeds_.find(channel);
+  return it == feeds_.end() ? 0 : it->second->readers();
+}
+
 void Node::post_to_owner(Message::Kind kind, const Feed& feed) {
   Message message{
       .kind = kind, .from = index_, .token = feed.token(), .channel = feed.channel(), .event = {}, .snapshot = {}};

@@ -45,6 +45,9 @@ class Node {
   Result<void> follow(Reader& reader, std::string_view channel, Start start,
                       std::unique_ptr<const Selector> selector = nullptr);
 
+  /// How many readers of this node follow the channel.
+  std::size_t readers_of(std::string_view channel) const;
+
   /// Calls the reader's on_ready in a later turn of the loop, once however often it was asked.
   void wake_later(Reader& reader);
 

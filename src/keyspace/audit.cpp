@@ -19,7 +19,7 @@ struct Shape {
   Family family;
 };
 
-constexpr std::array<Shape, 9> kBraced{{
+constexpr std::array<Shape, 10> kBraced{{
     {"conv:{", "}", false, Family::conversation},
     {"conv:{", "}:items", false, Family::conversation_items},
     {"conv:{", "}:ids", false, Family::conversation_item_ids},
@@ -29,6 +29,7 @@ constexpr std::array<Shape, 9> kBraced{{
     {"chan:{", "}:live", false, Family::channel_live},
     {"chan:{", "}:subs", false, Family::channel_subscribers},
     {"chan:{", "}:idem:", true, Family::channel_idempotency},
+    {"chan:{", "}:gen", false, Family::channel_generation},
 }};
 
 std::string_view type_name(RedisType type) {

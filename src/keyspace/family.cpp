@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kThirtyDays = 24h * 30;
 constexpr std::chrono::milliseconds kDay = 24h;
 
-constexpr std::array<FamilyRule, 12> kFamilies{{
+constexpr std::array<FamilyRule, 13> kFamilies{{
     {Family::conversation, "conversation", "conv:{ID}", RedisType::hash, kThirtyDays, Refresh::on_read_or_write, 0},
     {Family::conversation_items, "conversation items", "conv:{ID}:items", RedisType::stream, kThirtyDays,
      Refresh::on_read_or_write, 0},
@@ -27,6 +27,7 @@ constexpr std::array<FamilyRule, 12> kFamilies{{
      0},
     {Family::channel_idempotency, "channel idempotency record", "chan:{NAME}:idem:KEY", RedisType::string, kDay,
      Refresh::never, 0},
+    {Family::channel_generation, "channel generation", "chan:{NAME}:gen", RedisType::hash, kDay, Refresh::on_write, 0},
     {Family::embedding, "embedding", "emb:MODEL:DIMS:SHA256", RedisType::string, kThirtyDays, Refresh::past_half_life,
      50},
     {Family::embedding_lease, "embedding lease", "emb:MODEL:DIMS:SHA256:lease", RedisType::string, 10s, Refresh::never,

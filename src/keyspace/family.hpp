@@ -19,6 +19,7 @@ enum class Family : std::uint8_t {
   channel_live,
   channel_subscribers,
   channel_idempotency,
+  channel_generation,
   embedding,
   embedding_lease,
   hot_set,

@@ -73,6 +73,9 @@ Key Keys::channel_subscribers(std::string_view name) const {
 Key Keys::channel_idempotency(std::string_view name, std::string_view key) const {
   return {Family::channel_idempotency, fmt::format("{}chan:{{{}}}:idem:{}", prefix_, encoded(name), encoded(key))};
 }
+Key Keys::channel_generation(std::string_view name) const {
+  return {Family::channel_generation, fmt::format("{}chan:{{{}}}:gen", prefix_, encoded(name))};
+}
 Key Keys::embedding(std::string_view model, std::uint32_t dimensions, std::string_view digest) const {
   return {Family::embedding, fmt::format("{}emb:{}:{}:{}", prefix_, encoded(model), dimensions, digest)};
 }

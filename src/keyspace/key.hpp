@@ -45,6 +45,7 @@ class Keys {
   Key channel_live(std::string_view name) const;
   Key channel_subscribers(std::string_view name) const;
   Key channel_idempotency(std::string_view name, std::string_view key) const;
+  Key channel_generation(std::string_view name) const;
   /// `digest` is the SHA-256 of the input in hexadecimal.
   Key embedding(std::string_view model, std::uint32_t dimensions, std::string_view digest) const;
   Key embedding_lease(std::string_view model, std::uint32_t dimensions, std::string_view digest) const;

@@ -57,6 +57,26 @@ struct StreamTakeover {
   std::move_only_function<void(StreamSocket)> take;
 };
 
+/// The body of a request whose route takes it as it arrives. Used by one coroutine at a time; dies with the exchange.
+class BodyStream {
+ public:
+  struct Piece {
+    enum class Kind : std::uint8_t {
+      bytes,
+      nothing,  ///< in the time given; ask again
+      end,      ///< the body is complete
+      broken,   ///< the connection was lost, or what came is no body
+    };
+    Kind kind = Kind::nothing;
+    std::string bytes{};
+  };
+  /// What has arrived, or the first that does within `wait` (to about a quarter of a second).
+  virtual asio::awaitable<Piece> next(std::chrono::milliseconds wait) = 0;
+
+ protected:
+  ~BodyStream() = default;
+};
+
 /// What a handler answers. Content-Length, Date, Server, x-request-id and Connection are added by the session.
 struct HttpResponse {
   http::status status = http::status::ok;

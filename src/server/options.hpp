@@ -12,6 +12,7 @@
 
 #include "conversations/options.hpp"
 #include "embeddings/options.hpp"
+#include "events/generations/options.hpp"
 #include "events/options.hpp"
 #include "server/sse/options.hpp"
 
@@ -50,6 +51,7 @@ struct Options {
   conversations::Options conversations;
   embeddings::Options embeddings;
   events::NodeOptions events;
+  events::GenerationOptions generations;
   EventStreamOptions event_streams;
   std::shared_ptr<telemetry::Log> log;  ///< null: warnings and errors as text to stderr
 };

@@ -19,6 +19,10 @@ class Worker;
 /// Runs on the worker's thread; the request lives until the returned coroutine has ended. May throw nothing.
 using Handler = std::function<asio::awaitable<HandlerResult>(Worker& worker, HttpRequest& request)>;
 
+/// The same for a body that is taken as it arrives. What it leaves unread ends the connection after the answer.
+using BodyHandler =
+    std::function<asio::awaitable<HandlerResult>(Worker& worker, HttpRequest& request, BodyStream& body)>;
+
 enum class Access : std::uint8_t {
   open,           ///< health: never needs credentials
   authenticated,  ///< needs credentials whenever authentication is configured
@@ -28,7 +32,8 @@ struct Route {
   http::verb method;
   std::string path;  ///< "/v1/conversations/{id}/items": a {name} matches one non-empty segment
   Access access = Access::authenticated;
-  Handler handler;
+  Handler handler{};
+  BodyHandler body_handler{};      ///< instead of `handler`
   std::size_t max_body_bytes = 0;  ///< larger bodies get 413 before they are read; 0: the server's limit
   std::size_t index = 0;           ///< its place in Router::routes(), by which it is counted; set by add()
 };

@@ -21,9 +21,10 @@ namespace {
 
 using asio::ip::tcp;
 
-constexpr std::size_t kReadSize = 4096;           // of a header: most fit
-constexpr std::size_t kBodyReadSize = 64u << 10;  // of a body
-constexpr std::size_t kKeptBuffer = 16u << 10;    // an idle connection's buffer is let go of above this
+constexpr std::size_t kReadSize = 4096;            // of a header: most fit
+constexpr std::size_t kBodyReadSize = 64u << 10;   // of a body
+constexpr std::size_t kBodyPieceSize = 16u << 10;  // of a body that is taken as it arrives
+constexpr std::size_t kKeptBuffer = 16u << 10;     // an idle connection's buffer is let go of above this
 
 /// Counts a request as under way for as long as it lives.
 class UnderWay {
@@ -75,10 +76,26 @@ class Session {
   std::optional<Taken> taken;
 
  private:
+  class SessionBody final : public BodyStream {
+   public:
+    SessionBody(Session& session, Exchange& exchange, RequestParser& parser)
+        : session_(session), exchange_(exchange), parser_(parser) {}
+    asio::awaitable<Piece> next(std::chrono::milliseconds wait) override;
+
+   private:
+    asio::awaitable<bool> begin();
+    bool parse();
+
+    Session& session_;
+    Exchange& exchange_;
+    RequestParser& parser_;
+    bool begun_ = false;
+  };
+
   asio::awaitable<Next> one_request();
   asio::awaitable<bool> read_header(std::optional<HttpResponse>& refusal);
   asio::awaitable<std::optional<HttpResponse>> read_body(Exchange& exchange, RequestParser& parser);
-  asio::awaitable<HandlerResult> call_handler(Exchange& exchange);
+  asio::awaitable<HandlerResult> call_handler(Exchange& exchange, BodyStream& body);
   asio::awaitable<Next> answer(Exchange& exchange, HttpResponse response);
   asio::awaitable<bool> write(std::string_view header, std::string_view body);
   asio::awaitable<void> linger();
@@ -192,7 +209,8 @@ asio::awaitable<Next> Session::one_request() {
   exchange.body_unread = exchange.head.has_body();
   identify(exchange);
   refusal = dispatch(exchange);
-  if (!refusal || cheap_to_read(exchange)) {
+  const bool streamed = exchange.route != nullptr && exchange.route->body_handler;
+  if ((!refusal && !streamed) || (refusal && cheap_to_read(exchange))) {
     auto fault = co_await read_body(exchange, parser);
     if (fault) refusal = std::move(fault);
   }
@@ -200,7 +218,8 @@ asio::awaitable<Next> Session::one_request() {
     const Next next = co_await answer(exchange, std::move(*refusal));
     co_return next;
   }
-  auto result = co_await call_handler(exchange);
+  SessionBody body(*this, exchange, parser);
+  auto result = co_await call_handler(exchange, body);
   if (auto* takeover = std::get_if<StreamTakeover>(&result)) {
     if (exchange.head.request.method != http::verb::head) {
       take_over(exchange, std::move(*takeover));
@@ -299,10 +318,74 @@ asio::awaitable<std::optional<HttpResponse>> Session::read_body(Exchange& exchan
   co_return std::nullopt;
 }
 
-asio::awaitable<HandlerResult> Session::call_handler(Exchange& exchange) {
+asio::awaitable<bool> Session::SessionBody::begin() {
+  if (std::exchange(begun_, true)) co_return true;
+  if (exchange_.head.chunked) {
+    parser_.body_limit(boost::none);  // bounded by what the handler makes of it
+  } else {
+    parser_.body_limit(session_.body_limit(exchange_));
+  }
+  parser_.eager(true);
+  if (!exchange_.head.expects_continue || session_.buffer_.size() > 0) co_return true;
+  const bool written = co_await session_.write("HTTP/1.1 100 Continue\r\n\r\n", {});
+  co_return written;
+}
+
+/// Parses what has been read. False when it is no body.
+bool Session::SessionBody::parse() {
+  while (session_.buffer_.size() > 0 && !parser_.is_done()) {
+    boost::system::error_code ec;
+    const auto used = parser_.put(session_.buffer_.data(), ec);
+    session_.buffer_.consume(used);
+    if (ec == http::error::need_more) break;
+    if (ec) return false;
+  }
+  return true;
+}
+
+// Beast's own reading of a part of a message goes on until the message needs no more: what has arrived is wanted here
+// at once, so reading and parsing are two steps.
+asio::awaitable<BodyStream::Piece> Session::SessionBody::next(std::chrono::milliseconds wait) {
+  Piece piece;
+  piece.kind = Piece::Kind::broken;
+  const bool begun = co_await begin();
+  if (!begun) co_return piece;
+  auto& connection = session_.connection_;
+  connection.arm(wait);
+  for (;;) {
+    if (exchange_.head.has_body() && !parse()) break;
+    piece.bytes = std::exchange(parser_.get().body(), {});
+    if (!piece.bytes.empty()) {
+      piece.kind = Piece::Kind::bytes;
+      break;
+    }
+    if (!exchange_.head.has_body() || parser_.is_done()) {
+      exchange_.body_unread = false;
+      piece.kind = Piece::Kind::end;
+      break;
+    }
+    auto& buffer = session_.buffer_;
+    const auto space = buffer.prepare(std::min(kBodyPieceSize, buffer.max_size() - buffer.size()));
+    const auto [ec, n] = co_await session_.socket_.async_read_some(space, asio::as_tuple(asio::use_awaitable));
+    if (ec) {
+      if (connection.expired()) piece.kind = Piece::Kind::nothing;
+      break;
+    }
+    buffer.commit(n);
+    session_.worker_.http_stats().body_bytes_read.add(n);
+  }
+  connection.disarm();
+  co_return piece;
+}
+
+asio::awaitable<HandlerResult> Session::call_handler(Exchange& exchange, BodyStream& body) {
   // A handler's bug costs its request, not the server; cancellation passes.
   std::string what;
   try {
+    if (exchange.route->body_handler) {
+      auto streamed = co_await exchange.route->body_handler(worker_, exchange.head.request, body);
+      co_return streamed;
+    }
     auto result = co_await exchange.route->handler(worker_, exchange.head.request);
     co_return result;
   } catch (const boost::system::system_error& e) {

@@ -9,6 +9,7 @@
 
 #include "conversations/conversations.hpp"
 #include "embeddings/embeddings.hpp"
+#include "events/generations/generations.hpp"
 #include "server/connections.hpp"
 #include "server/http_stats.hpp"
 #include "server/listener.hpp"
@@ -69,6 +70,7 @@ struct Worker::State {
         embeddings(io.get_executor(), store, shared_.embeddings, shared_.options.embeddings,
                    embeddings::make_providers(io.get_executor(), shared_.options.embeddings)),
         events(index_, shared_.hub, io.get_executor(), store, shared_.options.redis, shared_.options.events),
+        generations(io.get_executor(), store, shared_.options.generations),
         event_streams(io.get_executor(), events, shared_.options.event_streams),
         drain_events(connections.on_drain([this] { event_streams.drain(); })) {}
 
@@ -97,6 +99,7 @@ struct Worker::State {
   conversations::Conversations conversations;
   embeddings::Embeddings embeddings;
   events::Node events;
+  events::Generations generations;
   EventStreams event_streams;
   std::shared_ptr<void> drain_events;
 
@@ -116,6 +119,7 @@ keyspace::Store& Worker::store() noexcept { return state_->store; }
 conversations::Conversations& Worker::conversations() noexcept { return state_->conversations; }
 embeddings::Embeddings& Worker::embeddings() noexcept { return state_->embeddings; }
 events::Node& Worker::events() noexcept { return state_->events; }
+events::Generations& Worker::generations() noexcept { return state_->generations; }
 EventStreams& Worker::event_streams() noexcept { return state_->event_streams; }
 Connections& Worker::connections() noexcept { return state_->connections; }
 HttpStats& Worker::http_stats() noexcept { return state_->http_stats; }
@@ -191,6 +195,7 @@ asio::awaitable<void> Worker::State::shut_down() {
 // Each part here, in the reverse order of construction; the Redis client last.
 asio::awaitable<void> Worker::State::close_parts() {
   event_streams.close();
+  co_await generations.close();
   co_await events.close();
   co_await embeddings.close();
   co_await redis.close();

@@ -25,8 +25,9 @@ class Embeddings;
 }
 
 namespace inkwell::events {
+class Generations;
 class Node;
-}
+}  // namespace inkwell::events
 
 namespace inkwell::server {
 
@@ -62,6 +63,7 @@ class Worker {
   conversations::Conversations& conversations() noexcept;
   embeddings::Embeddings& embeddings() noexcept;
   events::Node& events() noexcept;
+  events::Generations& generations() noexcept;
   EventStreams& event_streams() noexcept;
 
   Connections& connections() noexcept;

@@ -7,6 +7,7 @@
 #include "server/json.hpp"
 #include "server/router.hpp"
 #include "server/routes/channel_json.hpp"
+#include "server/routes/channel_request.hpp"
 #include "server/routes/routes.hpp"
 #include "server/sse/event_stream.hpp"
 #include "server/worker.hpp"
@@ -17,24 +18,6 @@ namespace {
 constexpr std::size_t kMaxPublishBytes = 1U << 20;
 constexpr std::int64_t kDefaultPage = 50;
 constexpr std::int64_t kLargestPage = 1000;
-
-/// The cursor a client names: its header wins, because EventSource sends it on every reconnect beside the first URL's
-/// query. Empty means none.
-std::string_view cursor_of(const HttpRequest& request) {
-  if (const auto header = request.header("Last-Event-ID"); header && !header->empty()) return *header;
-  for (const std::string_view name : {"last_event_id", "lastEventID", "lastEventId"}) {
-    if (const auto value = request.query_param(name); value && !value->empty()) return *value;
-  }
-  return {};
-}
-
-/// Whether an Accept header asks for the history as JSON. Only who names JSON, and not the event stream, gets it:
-/// EventSource, curl and browsers' address bars get the stream.
-bool wants_json(const HttpRequest& request) {
-  const auto accept = request.header("Accept");
-  return accept && accept->find("application/json") != std::string_view::npos &&
-         accept->find("text/event-stream") == std::string_view::npos;
-}
 
 std::unique_ptr<const events::Selector> selector_of(const HttpRequest& request) {
   std::vector<std::string> topics;

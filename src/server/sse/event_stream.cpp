@@ -46,6 +46,8 @@ void EventStream::begin(EventStreamRequest request) {
   const auto unacknowledged = static_cast<unsigned>((options.write_stall + options.heartbeat).count());
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
   watch_for_close();
+  ends_ = request.ends;
+  until_ = request.until;
   const bool has_cursor = request.start.kind != events::Start::Kind::live;
   const auto followed = streams_.node_.follow(*this, request.channel, request.start, std::move(request.selector));
   if (!followed) {
@@ -148,26 +150,40 @@ bool EventStream::send_rest() {
 
 void EventStream::send_events() {
   std::array<Item, kPiecesAWrite> items;
-  const std::size_t count = peek(items);
+  std::size_t count = peek(items);
   if (count == 0) return;
+  for (std::size_t i = 0; ends_ && i < count; ++i) {
+    if (is_last(**items[i].event)) over_ = (count = i + 1) > 0;
+  }
   std::array<::iovec, kPiecesAWrite> pieces;
   for (std::size_t i = 0; i < count; ++i) pieces[i] = piece((*items[i].event)->wire);
   const auto sent = write(pieces.data(), count);
-  if (!sent) return;
+  if (!sent) {
+    over_ = false;
+    return;
+  }
   std::size_t left = *sent;
   for (std::size_t i = 0; i < count; ++i) {
-    if (left == 0) return stall();  // not a byte of this one: it is peeked again
+    if (left == 0) {  // not a byte of this one: it is peeked again
+      over_ = false;
+      return stall();
+    }
     const std::size_t size = pieces[i].iov_len;
     if (left < size) {
       const EventRef& event = *items[i].event;
       rest_ = std::shared_ptr<const std::string>(event, &event->wire);
       rest_at_ = left;
     }
+    const bool last = over_ && i + 1 == count;
     consume(items[i]);
     ++streams_.stats_.events_sent;
-    if (left < size) return stall();
+    if (left < size) {
+      over_ = last;
+      return stall();
+    }
     left -= size;
   }
+  if (over_) return end();
   if (count == items.size()) streams_.node_.wake_later(*this);
 }
 
@@ -184,7 +200,9 @@ void EventStream::stall() {
                        if (closed_) return retire_when_quiet();
                        stalled_ = false;
                        streams_.wheel_.schedule(*this, streams_.ticks(streams_.options_.heartbeat));
-                       if (send_rest() && !closed_) send_events();
+                       if (!send_rest() || closed_) return;
+                       if (over_) return end();
+                       send_events();
                      });
 }
 
@@ -223,6 +241,15 @@ void EventStream::drain() {
   }
   if (closed_) return;
   ++streams_.stats_.drained;
+  close();
+}
+
+bool EventStream::is_last(const events::BroadcastEvent& event) const noexcept {
+  return event.is_end() || (until_ != events::kNoEvent && !event.is_gap() && event.id >= until_);
+}
+
+void EventStream::end() {
+  ++streams_.stats_.ended;
   close();
 }
 

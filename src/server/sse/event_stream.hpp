@@ -29,6 +29,10 @@ struct EventStreamRequest {
   events::Start start;
   std::unique_ptr<const events::Selector> selector;  ///< null: all events
   std::string request_id;
+  /// The stream follows a generation: the event that ends it, or the first from `until` on where that is known, is its
+  /// last.
+  bool ends = false;
+  events::EventId until{};
 };
 
 class EventStreams;
@@ -48,6 +52,7 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
 
   void send_head(std::optional<events::GapReason> gap);
   void send_text(std::string text);
+  bool is_last(const events::BroadcastEvent& event) const noexcept;
   void send_events();
   bool send_rest();
   /// Bytes the socket took; nothing when it is full or gone (then the stream is stalled or closed).
@@ -56,6 +61,7 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   void watch_for_close();
   void client_sent_something();
   void drain();
+  void end();
   void close();
   void retire_when_quiet();
 
@@ -70,6 +76,9 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   std::uint32_t stalled_since_ = 0;
   std::uint16_t junk_ = 0;    ///< bytes the client sent though it had nothing to say
   std::uint8_t pending_ = 0;  ///< operations of the socket under way
+  events::EventId until_{};   ///< see EventStreamRequest
+  bool ends_ = false;
+  bool over_ = false;  ///< the last event has been handed to the socket, or is in rest_
   bool head_sent_ = false;
   bool stalled_ = false;
   bool closed_ = false;

@@ -26,6 +26,7 @@ struct EventStreamStats {
   std::uint64_t closed_by_client = 0;
   std::uint64_t cut_off = 0;  ///< too slow
   std::uint64_t drained = 0;
+  std::uint64_t ended = 0;  ///< with the end of a generation
   std::uint64_t events_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t writes = 0;

@@ -22,6 +22,7 @@ std::vector<Key> one_of_each(const Keys& keys, std::string_view name) {
           keys.channel_live(name),
           keys.channel_subscribers(name),
           keys.channel_idempotency(name, name),
+          keys.channel_generation(name),
           keys.embedding(name, 384, "00ff"),
           keys.embedding_lease(name, 384, "00ff"),
           keys.hot_set(name)};

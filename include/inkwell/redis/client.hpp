@@ -1,6 +1,7 @@
-// Client: one multiplexed connection to a Redis server that repairs itself. Many coroutines call it at once; what they
-// ask in the same turn of the loop leaves in one write, and replies are matched in order. Server errors come back as
-// Error values whose code() is "redis_" + the lower-case first word of the error ("redis_wrongtype", "redis_noscript").
+// Client: one multiplexed connection to a Redis server that repairs itself - to each master, where it is a cluster.
+// Many coroutines call it at once; what they ask in the same turn of the loop leaves in one write, and replies are
+// matched in order. Server errors come back as Error values whose code() is "redis_" + the lower-case first word of the
+// error ("redis_wrongtype", "redis_noscript").
 //
 // Delivery. A command that was never written is queued while the link reconnects and sent when it is back, within its
 // deadline. One that was written and lost its answer is sent again only when CallOptions::idempotent says so; otherwise
@@ -80,6 +81,8 @@ class Client {
   /// Refuses new calls, answers waiting ones with ErrorKind::cancelled, closes the connection. Idempotent.
   boost::asio::awaitable<void> close();
 
+  /// Of a cluster: the masters known, for what has to be asked of each (a Client of its own). Empty otherwise.
+  std::vector<HostPort> masters() const;
   /// True between a completed handshake and the loss of the connection.
   bool connected() const noexcept;
   ClientStats stats() const noexcept;

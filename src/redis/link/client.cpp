@@ -5,6 +5,7 @@
 
 #include <inkwell/redis/client.hpp>
 
+#include "redis/cluster/cluster.hpp"
 #include "redis/link/encoded.hpp"
 #include "redis/link/link.hpp"
 
@@ -16,22 +17,39 @@ Error closed() { return {ErrorKind::cancelled, "redis_closed", "The Redis client
 
 }  // namespace
 
+/// One of the two.
 class Client::Impl {
  public:
-  Impl(asio::any_io_executor executor, Options options)
-      : link(std::make_shared<link::Link>(std::move(executor), std::move(options), link::Link::Policy())) {}
+  Impl(const asio::any_io_executor& executor, const Options& options) {
+    if (options.endpoint.topology == Topology::cluster) {
+      cluster = std::make_shared<cluster::Cluster>(executor, options);
+      cluster->start();
+    } else {
+      link = std::make_shared<link::Link>(executor, options, link::Link::Policy());
+      link->start();
+    }
+  }
+  void close() const {
+    if (link) link->close(closed());
+    if (cluster) cluster->close(closed());
+  }
+  const asio::any_io_executor& executor() const { return link ? link->executor() : cluster->executor(); }
+
   std::shared_ptr<link::Link> link;
+  std::shared_ptr<cluster::Cluster> cluster;
 };
 
-Client::Client(asio::any_io_executor executor, Options options)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {
-  impl_->link->start();
-}
+Client::Client(asio::any_io_executor executor, Options options) : impl_(std::make_shared<Impl>(executor, options)) {}
 
-Client::~Client() { impl_->link->close(closed()); }
+Client::~Client() { impl_->close(); }
 
 asio::awaitable<Result<Reply>> Client::execute(Request request, CallOptions options) {
   if (request.size() != 1) throw std::logic_error("redis::Client::execute takes a request of exactly one command");
+  if (!impl_->link) [[unlikely]] {
+    const auto cluster = impl_->cluster;
+    auto answer = co_await cluster->execute(std::move(request).wire(), options);
+    co_return answer;
+  }
   link::Link& link = *impl_->link;
   link::Call call(std::move(request).wire(), 1, options.idempotent);
   auto refused = link.submit(call, options.timeout);
@@ -45,6 +63,11 @@ asio::awaitable<std::vector<Result<Reply>>> Client::execute_all(Request request,
   const auto commands = static_cast<std::uint32_t>(request.size());
   std::vector<Result<Reply>> answers;
   if (commands == 0) co_return answers;
+  if (!impl_->link) [[unlikely]] {
+    const auto cluster = impl_->cluster;
+    answers = co_await cluster->execute_all(std::move(request).wire(), commands, options);
+    co_return answers;
+  }
   link::Link& link = *impl_->link;
   link::Call call(std::move(request).wire(), commands, options.idempotent);
   auto refused = link.submit(call, options.timeout);
@@ -72,6 +95,12 @@ asio::awaitable<Result<Reply>> Client::run(const Script& script, std::vector<std
 
 asio::awaitable<std::vector<Result<Reply>>> Client::execute_tracked(Request request, CallOptions options) {
   options.idempotent = true;
+  if (!impl_->link) {
+    const auto cluster = impl_->cluster;
+    const std::size_t commands = request.size();
+    auto tracked = co_await cluster->execute_tracked(std::move(request).wire(), commands, options);
+    co_return tracked;
+  }
   if (impl_->link->options().tracking.mode != Tracking::Mode::opted) {
     co_return co_await execute_all(std::move(request), options);
   }
@@ -83,16 +112,21 @@ asio::awaitable<std::vector<Result<Reply>>> Client::execute_tracked(Request requ
   co_return answers;
 }
 
-const std::shared_ptr<Invalidations>& Client::invalidations() const noexcept { return impl_->link->invalidations(); }
-
-asio::awaitable<void> Client::close() {
-  auto link = impl_->link;
-  link->close(closed());
-  co_await asio::post(link->executor(), asio::use_awaitable);  // behind the turn that answers the waiting callers
+const std::shared_ptr<Invalidations>& Client::invalidations() const noexcept {
+  return impl_->link ? impl_->link->invalidations() : impl_->cluster->invalidations();
 }
 
-bool Client::connected() const noexcept { return impl_->link->ready(); }
-ClientStats Client::stats() const noexcept { return impl_->link->stats(); }
-asio::any_io_executor Client::get_executor() const noexcept { return impl_->link->executor(); }
+asio::awaitable<void> Client::close() {
+  auto impl = impl_;
+  impl->close();
+  co_await asio::post(impl->executor(), asio::use_awaitable);  // behind the turn that answers the waiting callers
+}
+
+std::vector<HostPort> Client::masters() const {
+  return impl_->cluster ? impl_->cluster->masters() : std::vector<HostPort>();
+}
+bool Client::connected() const noexcept { return impl_->link ? impl_->link->ready() : impl_->cluster->connected(); }
+ClientStats Client::stats() const noexcept { return impl_->link ? impl_->link->stats() : impl_->cluster->stats(); }
+asio::any_io_executor Client::get_executor() const noexcept { return impl_->executor(); }
 
 }  // namespace inkwell::redis

@@ -7,12 +7,14 @@
 
 namespace inkwell::redis::link {
 
-Link::Link(const asio::any_io_executor& executor, const Options& options, Policy policy)
+Link::Link(const asio::any_io_executor& executor, const Options& options, Policy policy,
+           std::shared_ptr<Invalidations> invalidations)
     : Session(executor, options, policy, directory_for(executor, options)),
       pipeline_({.max_requests = this->options().max_queued_requests, .max_bytes = this->options().max_queued_bytes},
                 this->options().endpoint.to_string(),
                 Backoff(this->options().backoff_base, this->options().backoff_cap, random_seed())),
-      invalidations_(std::make_shared<Invalidations>(this->options().tracking)) {}
+      invalidations_(invalidations ? std::move(invalidations)
+                                   : std::make_shared<Invalidations>(this->options().tracking)) {}
 
 // ---- Calls ----
 
@@ -113,7 +115,7 @@ void Link::on_lost(const Error& cause, bool garbled, bool again) {
 // Nobody waits out a deadline for a server that refuses us: a person has to put that right.
 void Link::on_connect_failed(const Error& why, bool refused_for_good, bool again) {
   if (!again) closed_ = why;
-  if (refused_for_good || !again) pipeline_.end_queued(why);
+  if (refused_for_good || !again || !policy().patient) pipeline_.end_queued(why);
   turn_soon();
 }
 

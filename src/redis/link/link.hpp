@@ -20,7 +20,9 @@ namespace inkwell::redis::link {
 
 class Link final : public Session {
  public:
-  Link(const asio::any_io_executor& executor, const Options& options, Policy policy);
+  /// `invalidations`: to be shared with other links; null: of its own.
+  Link(const asio::any_io_executor& executor, const Options& options, Policy policy,
+       std::shared_ptr<Invalidations> invalidations = nullptr);
 
   /// Takes `call` in, its deadline `timeout` from now (zero: the default); or says why not, and the call is not to be
   /// waited for.

@@ -26,6 +26,7 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   struct Policy {
     bool reconnects = true;
     bool watches_health = true;
+    bool patient = true;  ///< what waits to be sent waits on when connecting fails; or is told so at once
   };
 
   /// `directory` says where the server is, before each attempt; null: at options.endpoint, always.
@@ -42,6 +43,7 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   bool over() const noexcept { return state_ == State::over; }
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   const Options& options() const noexcept { return options_; }
+  const Policy& policy() const noexcept { return policy_; }
 
  protected:
   struct Totals {

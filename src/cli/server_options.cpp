@@ -1,5 +1,6 @@
 #include "cli/server_options.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace inkwell::cli {
@@ -75,6 +76,7 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.tenant = from.tenant;
   options.key_prefix = from.redis.prefix;
   options.conversations.lifetime = from.conversations.lifetime;
+  options.conversations.max_lifetime = std::max(from.conversations.lifetime, from.conversations.max_lifetime);
   set_events(from, options);
   options.embeddings = embeddings_options(from.embeddings);
   auto redis = redis_options(loaded);

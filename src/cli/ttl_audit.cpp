@@ -1,5 +1,6 @@
 #include "cli/ttl_audit.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -21,7 +22,7 @@ asio::awaitable<Result<AuditReport>> read(redis::Client& client, const config::L
   keyspace::AuditOptions options;
   options.prefix = config.redis.prefix;
   for (const Family family : {Family::conversation, Family::conversation_items, Family::conversation_item_ids})
-    options.lifetimes[family] = config.conversations.lifetime;
+    options.lifetimes[family] = std::max(config.conversations.lifetime, config.conversations.max_lifetime);
   options.lifetimes[Family::channel_log] = config.events.lifetime;
   options.lifetimes[Family::channel_generation] = config.events.lifetime;
   options.lifetimes[Family::embedding] = config.embeddings.lifetime;

@@ -54,6 +54,7 @@ struct Config {
 
   struct Conversations {
     Duration lifetime{};
+    Duration max_lifetime{};
   } conversations;
 
   struct Events {

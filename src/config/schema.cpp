@@ -35,6 +35,19 @@ constexpr Bounds kAnyText{0, 4096};
 constexpr Bounds kSomeText{1, 256};
 constexpr Bounds kTimeout{1, kHour};
 
+/// What few settings have: secrecy, choices, a new value without a restart.
+void add_traits(std::vector<Setting>& all) {
+  auto at = [&](std::string_view name) -> Setting& { return *std::ranges::find(all, name, &Setting::name); };
+  at("auth.api_key").secret = true;
+  at("auth.api_key_file").secret_file_of = "auth.api_key";
+  at("redis.url_file").secret_file_of = "redis.url";
+  at("embeddings.upstream.api_key").secret = true;
+  at("embeddings.upstream.api_key_file").secret_file_of = "embeddings.upstream.api_key";
+  at("log.level").choices = {"debug", "info", "warn", "error", "off"};
+  at("log.level").reloadable = true;
+  at("log.format").choices = {"text", "json"};
+}
+
 std::vector<Setting> make_schema() {
   using C = Config;
   using S = C::Server;
@@ -153,8 +166,14 @@ std::vector<Setting> make_schema() {
        Type::duration,
        "30d",
        {kSecond, kLongest},
-       "How long a conversation lives after its last use.",
+       "How long a conversation lives after its last use, unless it was made with expires_after.",
        store<&C::conversations, &C::Conversations::lifetime>},
+      {"conversations.max_lifetime",
+       Type::duration,
+       "365d",
+       {kSecond, kLongest},
+       "The longest lifetime that a conversation may ask for with expires_after.",
+       store<&C::conversations, &C::Conversations::max_lifetime>},
 
       {"events.lifetime",
        Type::duration,
@@ -240,15 +259,7 @@ std::vector<Setting> make_schema() {
       {"log.level", Type::choice, "info", {}, "How much is logged.", store<&C::log, &C::Log::level>},
       {"log.format", Type::choice, "text", {}, "How a line of the log looks.", store<&C::log, &C::Log::format>},
   };
-  auto at = [&](std::string_view name) -> Setting& { return *std::ranges::find(all, name, &Setting::name); };
-  at("auth.api_key").secret = true;
-  at("auth.api_key_file").secret_file_of = "auth.api_key";
-  at("redis.url_file").secret_file_of = "redis.url";
-  at("embeddings.upstream.api_key").secret = true;
-  at("embeddings.upstream.api_key_file").secret_file_of = "embeddings.upstream.api_key";
-  at("log.level").choices = {"debug", "info", "warn", "error", "off"};
-  at("log.level").reloadable = true;
-  at("log.format").choices = {"text", "json"};
+  add_traits(all);
   return all;
 }
 

@@ -22,18 +22,30 @@ constexpr std::size_t kMaxPairs = 16;
 constexpr std::size_t kMaxKeyCharacters = 64;
 constexpr std::size_t kMaxValueCharacters = 512;
 
-/// The steps, each behind what all of them begin with.
+constexpr std::size_t kMaxWindowBytes = std::size_t{64} << 20;
+
+/// The steps, each behind what all of them, or all writes, begin with.
 struct Steps {
-  static Script of(std::string_view body) { return Script(std::string(lua::kStep) + std::string(body)); }
-  const Script create = of(lua::kCreate);
-  const Script get = of(lua::kGet);
-  const Script update = of(lua::kUpdate);
-  const Script erase = of(lua::kErase);
-  const Script append = of(lua::kAppend);
-  const Script list = of(lua::kList);
-  const Script get_item = of(lua::kGetItem);
-  const Script erase_item = of(lua::kEraseItem);
+  static Script reading(std::string_view body) { return Script(std::string(lua::kStep) + std::string(body)); }
+  static Script writing(std::string_view body) {
+    return Script(std::string(lua::kStep) + std::string(lua::kWrite) + std::string(body));
+  }
+  const Script reserve{lua::kReserve};
+  const Script create = writing(lua::kCreate);
+  const Script update = writing(lua::kUpdate);
+  const Script erase = writing(lua::kErase);
+  const Script append = writing(lua::kAppend);
+  const Script pop = writing(lua::kPop);
+  const Script erase_item = writing(lua::kEraseItem);
+  const Script get = reading(lua::kGet);
+  const Script list = reading(lua::kList);
+  const Script window = reading(lua::kWindow);
+  const Script get_item = reading(lua::kGetItem);
 };
+
+/// How long the answer to a request with an idempotency key is kept, as the steps take it.
+const std::string kRecordLifetime =
+    std::to_string(keyspace::rule(keyspace::Family::conversation_idempotency).lifetime.count());
 
 const Steps& steps() {
   static const Steps all;
@@ -54,6 +66,18 @@ Error duplicate(std::string_view item_id) {
                fmt::format("The conversation has an item with id '{}' already.", item_id),
                "Leave the id out, or give each item one of its own.")
       .with_param("items");
+}
+
+Error key_reused() {
+  return {ErrorKind::conflict, "idempotency_key_reused",
+          "This idempotency key came with another request within the last day.",
+          "Use a new key for each request, and the same one only to repeat it unchanged."};
+}
+
+Error stale(std::string_view id) {
+  return {ErrorKind::precondition_failed, "version_mismatch",
+          fmt::format("Conversation '{}' has another version than the one expected.", id),
+          "Read it again and decide anew."};
 }
 
 Error damaged(std::string_view id) {
@@ -81,12 +105,20 @@ void add_items(std::vector<std::string>& arguments, const std::vector<NewItem>& 
 }
 
 Result<Conversation> conversation_of(View view, std::string id) {
-  if (view.size() != 3) return std::unexpected(damaged(id));
+  if (view.size() != 5) return std::unexpected(damaged(id));
   const auto created = view[0].integer();
   const auto version = view[1].integer();
-  if (!created || !version) return std::unexpected(damaged(id));
-  return Conversation{
-      .id = std::move(id), .created_at = *created, .version = *version, .metadata = std::string(view[2].text())};
+  const auto lifetime = view[3].integer();
+  const auto expires = view[4].integer();
+  if (!created || !version || !lifetime || !expires) return std::unexpected(damaged(id));
+  Conversation conversation;
+  conversation.id = std::move(id);
+  conversation.created_at = *created;
+  conversation.version = *version;
+  conversation.metadata = view[2].text();
+  conversation.lifetime = std::chrono::milliseconds(*lifetime);
+  conversation.expires_at = *expires / 1000;
+  return conversation;
 }
 
 Item item_of(std::string_view id, std::string_view rest) {
@@ -97,6 +129,18 @@ Item item_of(std::string_view id, std::string_view rest) {
   json += '"';
   json += rest;
   return {std::string(id), std::move(json)};
+}
+
+/// The items of a flat answer {id, json, ...}.
+std::vector<Item> items_of(View flat) {
+  std::vector<Item> items;
+  items.reserve(flat.size() / 2);
+  for (auto part = flat.begin(); part != flat.end(); ++part) {
+    const auto id = (*part).text();
+    if (++part == flat.end()) break;
+    items.push_back(item_of(id, (*part).text()));
+  }
+  return items;
 }
 
 /// Whether a step answered {'duplicate', id}.
@@ -127,76 +171,138 @@ Result<void> check_metadata(const Metadata& metadata) {
   return {};
 }
 
+Result<void> Conversations::check_lifetime(std::optional<std::chrono::milliseconds> lifetime) const {
+  if (!lifetime || (*lifetime >= std::chrono::seconds(1) && *lifetime <= options_.max_lifetime)) return {};
+  const auto most = std::chrono::floor<std::chrono::seconds>(options_.max_lifetime).count();
+  return std::unexpected(Error(ErrorKind::invalid_argument, "invalid_lifetime",
+                               fmt::format("A conversation can live 1 to {} seconds after its last use.", most))
+                             .with_param("expires_after"));
+}
+
+/// A step that changes nothing but how long the conversation lives.
 awaitable<Result<Reply>> Conversations::step(const Script& script, const std::string& id,
-                                             std::vector<std::string> arguments, bool idempotent) {
+                                             std::vector<std::string> arguments) {
   const auto& keys = store_.keys();
   std::vector<keyspace::Key> touched{keys.conversation(id), keys.conversation_items(id),
                                      keys.conversation_item_ids(id)};
-  const redis::CallOptions options{.timeout = {}, .idempotent = idempotent};
-  return store_.run(script, std::move(touched), std::move(arguments), options);
+  const redis::CallOptions options{.timeout = {}, .idempotent = true};
+  auto reply = co_await store_.run(script, std::move(touched), std::move(arguments), options);
+  if (reply && reply->view().is_null()) co_return std::unexpected(no_conversation(id));
+  co_return reply;
 }
 
-awaitable<Result<Conversation>> Conversations::create(Metadata metadata, std::vector<NewItem> items) {
-  auto good = check_metadata(metadata);
+/// A write: its refusals are errors here, for all of them. With an idempotency key it may be sent again.
+awaitable<Result<Reply>> Conversations::write_step(const Script& script, std::string id,
+                                                   std::vector<std::string> arguments, Write write) {
+  const auto& keys = store_.keys();
+  std::vector<keyspace::Key> touched{keys.conversation(id), keys.conversation_items(id),
+                                     keys.conversation_item_ids(id)};
+  const bool repeatable = !write.idempotency_key.empty();
+  if (repeatable) touched.push_back(keys.conversation_idempotency(id, write.idempotency_key));
+  std::vector<std::string> all{write.expected_versions, repeatable ? write.fingerprint : "", kRecordLifetime};
+  all.insert(all.end(), std::make_move_iterator(arguments.begin()), std::make_move_iterator(arguments.end()));
+  const redis::CallOptions options{.timeout = {}, .idempotent = repeatable};
+  auto reply = co_await store_.run(script, std::move(touched), std::move(all), options);
+  if (!reply) co_return reply;
+  const View answer = reply->view();
+  if (answer.is_null()) co_return std::unexpected(no_conversation(id));
+  if (is_duplicate(answer)) co_return std::unexpected(duplicate(answer[1].text()));
+  if (!answer.is_aggregate() && answer.text() == "key_reused") co_return std::unexpected(key_reused());
+  if (!answer.is_aggregate() && answer.text() == "stale") co_return std::unexpected(stale(id));
+  co_return reply;
+}
+
+/// The id that a creation with an idempotency key has, the first time and ever after.
+awaitable<Result<std::string>> Conversations::reserve(std::string proposed, Write write) {
+  std::vector<keyspace::Key> keys(1, store_.keys().conversation_idempotency("", write.idempotency_key));
+  std::vector<std::string> arguments{write.fingerprint, std::move(proposed), kRecordLifetime};
+  const redis::CallOptions options{.timeout = {}, .idempotent = true};
+  auto reply = co_await store_.run(steps().reserve, std::move(keys), std::move(arguments), options);
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  if (reply->view().text() == "key_reused") co_return std::unexpected(key_reused());
+  co_return std::string(reply->view().text());
+}
+
+awaitable<Result<Conversation>> Conversations::create(NewConversation wanted, Write write) {
+  auto good = check_metadata(wanted.metadata);
+  if (!good) co_return std::unexpected(std::move(good.error()));
+  good = check_lifetime(wanted.lifetime);
   if (!good) co_return std::unexpected(std::move(good.error()));
   std::string id = "conv_" + random_hex(kConversationHex / 2);
-  std::vector<std::string> arguments{std::to_string(options_.lifetime.count()), text_of(metadata)};
-  add_items(arguments, items);
-  auto reply = co_await step(steps().create, id, std::move(arguments), false);
+  if (!write.idempotency_key.empty()) {
+    auto reserved = co_await reserve(std::move(id), write);
+    if (!reserved) co_return std::unexpected(std::move(reserved.error()));
+    id = std::move(*reserved);
+  }
+  const auto lifetime = wanted.lifetime.value_or(options_.lifetime);
+  std::vector<std::string> arguments{std::to_string(lifetime.count()), text_of(wanted.metadata)};
+  add_items(arguments, wanted.items);
+  auto reply = co_await write_step(steps().create, id, std::move(arguments), std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   const View answer = reply->view();
-  if (is_duplicate(answer)) co_return std::unexpected(duplicate(answer[1].text()));
   if (answer.size() != 2) co_return std::unexpected(damaged(id));
   co_return conversation_of(answer[0], std::move(id));
 }
 
 awaitable<Result<Conversation>> Conversations::get(std::string id) {
-  auto reply = co_await step(steps().get, id, {}, true);
+  auto reply = co_await step(steps().get, id, {});
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
   co_return conversation_of(reply->view(), std::move(id));
 }
 
-awaitable<Result<Conversation>> Conversations::update(std::string id, Metadata metadata) {
-  auto good = check_metadata(metadata);
+awaitable<Result<Conversation>> Conversations::update(std::string id, Change change, Write write) {
+  if (change.metadata) {
+    auto good = check_metadata(*change.metadata);
+    if (!good) co_return std::unexpected(std::move(good.error()));
+  }
+  auto good = check_lifetime(change.lifetime);
   if (!good) co_return std::unexpected(std::move(good.error()));
-  std::vector<std::string> arguments(1, text_of(metadata));
-  auto reply = co_await step(steps().update, id, std::move(arguments), false);
+  std::vector<std::string> arguments{change.metadata ? "1" : "0", change.metadata ? text_of(*change.metadata) : "",
+                                     change.lifetime ? std::to_string(change.lifetime->count()) : ""};
+  auto reply = co_await write_step(steps().update, id, std::move(arguments), std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
   co_return conversation_of(reply->view(), std::move(id));
 }
 
-awaitable<Result<void>> Conversations::erase(std::string id) {
-  auto reply = co_await step(steps().erase, id, {}, false);
+awaitable<Result<void>> Conversations::erase(std::string id, Write write) {
+  auto reply = co_await write_step(steps().erase, std::move(id), {}, std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
   co_return Result<void>{};
 }
 
-awaitable<Result<std::vector<Item>>> Conversations::append(std::string id, std::vector<NewItem> items) {
+awaitable<Result<Items>> Conversations::append(std::string id, std::vector<NewItem> items, Write write) {
   std::vector<std::string> arguments;
   arguments.reserve(items.size() * 3);
   add_items(arguments, items);
-  auto reply = co_await step(steps().append, id, std::move(arguments), false);
+  auto reply = co_await write_step(steps().append, id, std::move(arguments), std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   const View answer = reply->view();
-  if (answer.is_null()) co_return std::unexpected(no_conversation(id));
-  if (is_duplicate(answer)) co_return std::unexpected(duplicate(answer[1].text()));
-  if (answer.size() != 1 || answer[0].size() != items.size()) co_return std::unexpected(damaged(id));
-  std::vector<Item> stored;
-  stored.reserve(items.size());
-  for (const View made : answer[0]) stored.push_back(item_of(made.text(), items[stored.size()].json));
+  if (answer.size() != 2 || answer[0].size() != items.size()) co_return std::unexpected(damaged(id));
+  Items stored;
+  stored.version = answer[1].integer().value_or(0);
+  stored.items.reserve(items.size());
+  for (const View made : answer[0]) stored.items.push_back(item_of(made.text(), items[stored.items.size()].json));
   co_return stored;
+}
+
+awaitable<Result<Items>> Conversations::pop(std::string id, int most, Write write) {
+  std::vector<std::string> arguments(1, std::to_string(std::clamp(most, 1, kMaxPage)));
+  auto reply = co_await write_step(steps().pop, id, std::move(arguments), std::move(write));
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  const View answer = reply->view();
+  if (answer.size() != 2) co_return std::unexpected(damaged(id));
+  Items popped;
+  popped.items = items_of(answer[0]);
+  popped.version = answer[1].integer().value_or(0);
+  co_return popped;
 }
 
 awaitable<Result<Page>> Conversations::list(std::string id, Order order, int limit, std::string after) {
   limit = std::clamp(limit, 1, kMaxPage);
   std::vector<std::string> arguments{order == Order::ascending ? "asc" : "desc", std::to_string(limit + 1), after};
-  auto reply = co_await step(steps().list, id, std::move(arguments), true);
+  auto reply = co_await step(steps().list, id, std::move(arguments));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   const View answer = reply->view();
-  if (answer.is_null()) co_return std::unexpected(no_conversation(id));
   if (!answer.is_aggregate()) {
     co_return std::unexpected(Error(ErrorKind::invalid_argument, "invalid_cursor",
                                     fmt::format("No item with id '{}' found in conversation '{}'.", after, id),
@@ -204,35 +310,53 @@ awaitable<Result<Page>> Conversations::list(std::string id, Order order, int lim
                                   .with_param("after"));
   }
   Page page;
-  for (auto part = answer.begin(); part != answer.end(); ++part) {
-    if (page.items.size() == static_cast<std::size_t>(limit)) {
-      page.has_more = true;
-      break;
-    }
-    const auto item_id = (*part).text();
-    if (++part == answer.end()) break;
-    page.items.push_back(item_of(item_id, (*part).text()));
+  page.items = items_of(answer);
+  page.has_more = page.items.size() > static_cast<std::size_t>(limit);
+  if (page.has_more) page.items.pop_back();
+  co_return page;
+}
+
+awaitable<Result<Page>> Conversations::window(std::string id, WindowLimits limits) {
+  limits.items = std::clamp<std::size_t>(limits.items, 1, kMaxWindow);
+  std::size_t bytes = kMaxWindowBytes;  // an item of N tokens has 4 N bytes at most
+  if (limits.tokens != 0) bytes = std::min(bytes, std::min(limits.tokens, kMaxWindowBytes) * 4);
+  std::vector<std::string> arguments{std::to_string(limits.items), std::to_string(bytes)};
+  auto reply = co_await step(steps().window, id, std::move(arguments));
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  Page page;
+  page.items = items_of(reply->view());
+  std::ranges::reverse(page.items);
+  std::size_t read = 0;
+  std::vector<std::string_view> texts;
+  texts.reserve(page.items.size());
+  for (const auto& item : page.items) {
+    texts.emplace_back(item.json);
+    read += item.json.size();
   }
+  // The step stops behind the first item that is too much: whether others come before that one isn't known.
+  const bool cut = texts.size() > limits.items || read > bytes;
+  if (read > bytes && limits.tokens == 0) limits.items = std::min(limits.items, texts.size() - 1);
+  const auto begin = window_begin(texts, cut, limits);
+  page.has_more = begin > 0;
+  page.items.erase(page.items.begin(), page.items.begin() + static_cast<std::ptrdiff_t>(begin));
   co_return page;
 }
 
 awaitable<Result<Item>> Conversations::item(std::string id, std::string item_id) {
   std::vector<std::string> arguments(1, item_id);
-  auto reply = co_await step(steps().get_item, id, std::move(arguments), true);
+  auto reply = co_await step(steps().get_item, id, std::move(arguments));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   const View answer = reply->view();
-  if (answer.is_null()) co_return std::unexpected(no_conversation(id));
   if (answer.size() != 2) co_return std::unexpected(no_item(item_id, id));
   co_return item_of(answer[0].text(), answer[1].text());
 }
 
-awaitable<Result<Conversation>> Conversations::erase_item(std::string id, std::string item_id) {
+awaitable<Result<Conversation>> Conversations::erase_item(std::string id, std::string item_id, Write write) {
   std::vector<std::string> arguments(1, item_id);
-  auto reply = co_await step(steps().erase_item, id, std::move(arguments), false);
+  auto reply = co_await write_step(steps().erase_item, id, std::move(arguments), std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   const View answer = reply->view();
-  if (answer.is_null()) co_return std::unexpected(no_conversation(id));
-  if (answer.size() != 3) co_return std::unexpected(no_item(item_id, id));
+  if (!answer.is_aggregate()) co_return std::unexpected(no_item(item_id, id));
   co_return conversation_of(answer, std::move(id));
 }
 

@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 
 #include "conversations/item.hpp"
 #include "conversations/options.hpp"
+#include "conversations/window.hpp"
 #include "keyspace/store.hpp"
 
 namespace inkwell::conversations {
@@ -30,14 +32,49 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 struct Conversation {
   std::string id;
-  std::int64_t created_at = 0;  ///< seconds since 1970, by Redis's clock
-  std::int64_t version = 0;     ///< goes up with each change
-  std::string metadata;         ///< a JSON object
+  std::int64_t created_at = 0;            ///< seconds since 1970, by Redis's clock
+  std::int64_t version = 0;               ///< goes up with each change
+  std::string metadata;                   ///< a JSON object
+  std::chrono::milliseconds lifetime{0};  ///< counted from its last use
+  std::int64_t expires_at = 0;  ///< when it is gone unless it is used again: seconds since 1970, by Redis's clock
 };
 
 struct Item {
   std::string id;
   std::string json;  ///< the whole item, its id included
+};
+
+/// What every write may ask for beside itself.
+struct Write {
+  Write() = default;
+  /// When not empty, the write happens once however often it is sent within a day: a repetition gets the first one's
+  /// answer, also while the first is under way. Then `fingerprint` (64 characters, as of SHA-256) tells repetitions
+  /// from other requests with the same key, which are refused with "idempotency_key_reused".
+  std::string idempotency_key;
+  std::string fingerprint;
+  /// Versions the conversation may have, else the write is refused with "version_mismatch". Empty: any.
+  std::string expected_versions;  ///< "7" or "7,9"
+};
+
+/// A conversation to be.
+struct NewConversation {
+  NewConversation() = default;
+  Metadata metadata;
+  std::vector<NewItem> items;
+  std::optional<std::chrono::milliseconds> lifetime;  ///< the options' when absent
+};
+
+/// What to change of a conversation; what is absent stays.
+struct Change {
+  Change() = default;
+  std::optional<Metadata> metadata;
+  std::optional<std::chrono::milliseconds> lifetime;
+};
+
+/// Items that were appended or popped, and the version that the conversation has since.
+struct Items {
+  std::vector<Item> items;
+  std::int64_t version = 0;
 };
 
 enum class Order : std::uint8_t { ascending, descending };
@@ -52,25 +89,33 @@ class Conversations {
   /// `store` must outlive it.
   explicit Conversations(keyspace::Store& store, Options options = {}) : store_(store), options_(options) {}
 
-  boost::asio::awaitable<Result<Conversation>> create(Metadata metadata, std::vector<NewItem> items);
+  /// Not idempotent, like every write here, unless it has an idempotency key: an Error with outcome_unknown() says that
+  /// it may have happened.
+  boost::asio::awaitable<Result<Conversation>> create(NewConversation wanted, Write write);
   boost::asio::awaitable<Result<Conversation>> get(std::string id);
-  /// Replaces the metadata.
-  boost::asio::awaitable<Result<Conversation>> update(std::string id, Metadata metadata);
-  boost::asio::awaitable<Result<void>> erase(std::string id);
+  boost::asio::awaitable<Result<Conversation>> update(std::string id, Change change, Write write);
+  boost::asio::awaitable<Result<void>> erase(std::string id, Write write);
 
-  /// Appends up to kMaxItemsAtOnce items, all or none, next to each other. Answers them as stored. Not idempotent: an
-  /// Error with outcome_unknown() says that they may be there.
-  boost::asio::awaitable<Result<std::vector<Item>>> append(std::string id, std::vector<NewItem> items);
+  /// Appends up to kMaxItemsAtOnce items, all or none, next to each other. Answers them as stored.
+  boost::asio::awaitable<Result<Items>> append(std::string id, std::vector<NewItem> items, Write write);
+  /// Removes the newest items, up to `most`, and answers them, the oldest first; nobody else gets the same ones.
+  boost::asio::awaitable<Result<Items>> pop(std::string id, int most, Write write);
   /// A page of 1 to kMaxPage items; `after` is the id of the item to go on after (its deletion since doesn't matter),
   /// or empty.
   boost::asio::awaitable<Result<Page>> list(std::string id, Order order, int limit, std::string after);
   boost::asio::awaitable<Result<Item>> item(std::string id, std::string item_id);
+  /// The newest items within `limits`, the oldest of them first: what a model is shown next (see window.hpp).
+  boost::asio::awaitable<Result<Page>> window(std::string id, WindowLimits limits);
   /// Answers the conversation, as the API does.
-  boost::asio::awaitable<Result<Conversation>> erase_item(std::string id, std::string item_id);
+  boost::asio::awaitable<Result<Conversation>> erase_item(std::string id, std::string item_id, Write write);
 
  private:
+  Result<void> check_lifetime(std::optional<std::chrono::milliseconds> lifetime) const;
   boost::asio::awaitable<Result<redis::Reply>> step(const redis::Script& script, const std::string& id,
-                                                    std::vector<std::string> arguments, bool idempotent);
+                                                    std::vector<std::string> arguments);
+  boost::asio::awaitable<Result<redis::Reply>> write_step(const redis::Script& script, std::string id,
+                                                          std::vector<std::string> arguments, Write write);
+  boost::asio::awaitable<Result<std::string>> reserve(std::string proposed, Write write);
 
   keyspace::Store& store_;
   Options options_;
@@ -81,5 +126,7 @@ bool is_conversation_id(std::string_view id) noexcept;
 
 /// The limits of the API; the error's param is "metadata".
 Result<void> check_metadata(const Metadata& metadata);
+
+inline constexpr std::size_t kMaxIdempotencyKeyBytes = 255;
 
 }  // namespace inkwell::conversations

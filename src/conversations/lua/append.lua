@@ -1,6 +1,6 @@
--- Appends items, all or none. ARGV: items (see append_items). Answers {ids}, or {"duplicate", id}.
-if redis.call('EXISTS', conv) == 0 then return false end
-local made, duplicate = append_items(1)
+-- Appends items, all or none. ARGV from 4 on: items (see append_items). Answers {ids, version}, or {"duplicate", id}.
+local instead = before_write()
+if instead ~= nil then return instead end
+local made, duplicate = append_items(4)
 if not made then return { 'duplicate', duplicate } end
-touch()
-return { made }
+return done({ made, touch() })

@@ -1,4 +1,5 @@
 -- Removes the conversation and all its items. Answers 1, or false when there was none.
-if redis.call('EXISTS', conv) == 0 then return false end
+local instead = before_write()
+if instead ~= nil then return instead end
 redis.call('UNLINK', conv, items, ids)
-return 1
+return done(1)

@@ -1,7 +1,7 @@
 -- A page of items. ARGV: 'asc' or 'desc', how many (one more than the page, to see whether more follow), the id to go on after or ''.
 -- Answers {id, json, id, json, ...}, or 'no_such_item'. The item gone on after may have been deleted since: its number still says where.
 if redis.call('EXISTS', conv) == 0 then return false end
-slide_after_read()
+slide()
 local from = ARGV[1] == 'asc' and '-' or '+'
 if ARGV[3] ~= '' then
   local number = number_of(ARGV[3])

@@ -18,23 +18,28 @@ local function expire_together(lifetime)
   redis.call('PEXPIREAT', ids, at)
 end
 
--- A read slides the lifetime too, unless more than 29/30 of it is left.
-local function slide_after_read()
+-- Every use slides the lifetime, unless more than 29/30 of it is left. True when it did.
+local function slide()
   local lifetime = tonumber(redis.call('HGET', conv, 'lifetime'))
-  if redis.call('PTTL', conv) <= lifetime - math.floor(lifetime / 30) then
-    expire_together(lifetime)
-  end
+  if redis.call('PTTL', conv) > lifetime - math.floor(lifetime / 30) then return false end
+  expire_together(lifetime)
+  return true
 end
 
+-- Ends a change: a key that came to be in it expires with the others. Returns the new version.
 local function touch()
-  expire_together(tonumber(redis.call('HGET', conv, 'lifetime')))
-  redis.call('HINCRBY', conv, 'version', 1)
+  if not slide() then
+    local at = string.format('%d', redis.call('PEXPIRETIME', conv))
+    redis.call('PEXPIREAT', items, at, 'NX')
+    redis.call('PEXPIREAT', ids, at, 'NX')
+  end
+  return redis.call('HINCRBY', conv, 'version', 1)
 end
 
--- What an answer tells of the conversation itself.
+-- What an answer tells of the conversation itself: created (s), version, metadata, lifetime (ms), the moment it expires (ms).
 local function describe()
-  local got = redis.call('HMGET', conv, 'created', 'version', 'metadata')
-  return { tonumber(got[1]), tonumber(got[2]), got[3] }
+  local got = redis.call('HMGET', conv, 'created', 'version', 'metadata', 'lifetime')
+  return { tonumber(got[1]), tonumber(got[2]), got[3], tonumber(got[4]), redis.call('PEXPIRETIME', conv) }
 end
 
 -- Items come as triples in ARGV from `first` on: an id the client gave or '', the start of an id of ours, the JSON after its id.
@@ -85,4 +90,10 @@ local function entry_of(id)
   local entry = redis.call('XRANGE', items, at, at)[1]
   if not entry or entry[2][2] ~= id then return nil end
   return entry
+end
+
+local function remove(entry)
+  redis.call('XDEL', items, entry[1])
+  redis.call('HDEL', ids, entry[2][2])
+  redis.call('HINCRBY', conv, 'count', -1)
 end

@@ -1,10 +1,12 @@
-// The OpenAI Conversations API: /v1/conversations and the items below it, in the API's shapes, limits and wording.
+// The OpenAI Conversations API: /v1/conversations and the items below it, in the API's shapes, limits and wording; and
+// what goes beyond it: lifetimes, versions, repeatable writes, windows, pop.
 #include "conversations/conversations.hpp"
 
 #include <fmt/format.h>
 
 #include "server/json.hpp"
 #include "server/router.hpp"
+#include "server/routes/conversation_request.hpp"
 #include "server/routes/routes.hpp"
 #include "server/worker.hpp"
 
@@ -21,9 +23,19 @@ HttpResponse json_text(std::string body) {
   return response;
 }
 
+/// The version as an entity tag (RFC 9110 section 8.8.3).
+HttpResponse with_version(HttpResponse response, std::int64_t version) {
+  response.headers.emplace_back("ETag", fmt::format("\"{}\"", version));
+  return response;
+}
+
 HttpResponse conversation_response(const Conversation& conversation) {
-  return json_text(fmt::format(R"({{"id":"{}","object":"conversation","created_at":{},"metadata":{}}})",
-                               conversation.id, conversation.created_at, conversation.metadata));
+  auto body =
+      fmt::format(R"({{"id":"{}","object":"conversation","created_at":{},"metadata":{},)"
+                  R"("expires_after":{{"anchor":"last_active_at","seconds":{}}},"expires_at":{}}})",
+                  conversation.id, conversation.created_at, conversation.metadata,
+                  std::chrono::floor<std::chrono::seconds>(conversation.lifetime).count(), conversation.expires_at);
+  return with_version(json_text(std::move(body)), conversation.version);
 }
 
 HttpResponse items_response(const std::vector<Item>& items, bool has_more) {
@@ -42,43 +54,6 @@ Error invalid(std::string code, std::string message, std::string param) {
   return Error(ErrorKind::invalid_argument, std::move(code), std::move(message)).with_param(std::move(param));
 }
 
-Result<conversations::Metadata> metadata_of(const json::object& body) {
-  auto object = optional_object(body, "metadata");
-  if (!object) return std::unexpected(std::move(object.error()));
-  conversations::Metadata metadata;
-  if (*object == nullptr) return metadata;
-  for (const auto& [key, value] : **object) {
-    if (!value.is_string()) {
-      return std::unexpected(invalid("invalid_type", "The values of metadata must be strings.",
-                                     fmt::format("metadata.{}", std::string(key))));
-    }
-    metadata.emplace_back(key, value.get_string());
-  }
-  return metadata;
-}
-
-Result<std::vector<NewItem>> items_of(const HttpRequest& request, const json::array& items, std::size_t most) {
-  if (items.size() > most) {
-    return std::unexpected(
-        invalid("array_above_max_length",
-                fmt::format("Invalid 'items': array too long. Expected an array with maximum length {}, but got "
-                            "an array with length {} instead.",
-                            most, items.size()),
-                "items"));
-  }
-  const auto texts = conversations::raw_elements(request.body, "items");
-  std::vector<NewItem> normalised;
-  normalised.reserve(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto param = fmt::format("items[{}]", i);
-    if (!items[i].is_object()) return std::unexpected(invalid("invalid_type", "An item must be an object.", param));
-    auto item = conversations::normalise_item(texts[i], items[i].get_object(), param);
-    if (!item) return std::unexpected(std::move(item.error()));
-    normalised.push_back(std::move(*item));
-  }
-  return normalised;
-}
-
 /// An id that isn't one of ours names nothing.
 std::optional<HttpResponse> foreign_id(const HttpRequest& request) {
   const auto id = request.path_param("id");
@@ -87,31 +62,49 @@ std::optional<HttpResponse> foreign_id(const HttpRequest& request) {
       Error(ErrorKind::not_found, "conversation_not_found", fmt::format("Conversation with id '{}' not found.", id)));
 }
 
-/// A write whose answer was lost may be there: the client is told how to find out.
+/// A write whose answer was lost may be there: the client is told how to find out. An idempotency key that came with
+/// another request is 422, as the draft of its header has it.
 HttpResponse write_error(const Error& error) {
+  if (error.code() == "idempotency_key_reused") {
+    auto response = error_response(error);
+    response.status = http::status::unprocessable_entity;
+    return response;
+  }
   if (!error.outcome_unknown()) return error_response(error);
   return error_response(
       Error(ErrorKind::unavailable, "outcome_unknown",
             "The connection to Redis was lost before it answered: the change may or may not have been made.",
-            "Read the conversation before you repeat it.")
+            "Repeat it if it had an Idempotency-Key; otherwise read the conversation before you do.")
           .with_retry_after(error.retry_after().value_or(std::chrono::seconds(1)))
           .with_unknown_outcome());
 }
 
-asio::awaitable<HandlerResult> create(Worker& worker, HttpRequest& request) {
+Result<conversations::NewConversation> new_conversation_of(const HttpRequest& request) {
   auto body = optional_json_object_body(request);
-  if (!body) co_return error_response(body.error());
+  if (!body) return std::unexpected(std::move(body.error()));
   auto metadata = metadata_of(*body);
-  if (!metadata) co_return error_response(metadata.error());
+  if (!metadata) return std::unexpected(std::move(metadata.error()));
+  auto lifetime = lifetime_of(*body);
+  if (!lifetime) return std::unexpected(std::move(lifetime.error()));
   auto array = optional_array(*body, "items");
-  if (!array) co_return error_response(array.error());
-  std::vector<NewItem> items;
+  if (!array) return std::unexpected(std::move(array.error()));
+  conversations::NewConversation wanted;
+  wanted.metadata = std::move(*metadata);
+  wanted.lifetime = *lifetime;
   if (*array != nullptr) {
-    auto normalised = items_of(request, **array, conversations::kMaxItemsAtCreation);
-    if (!normalised) co_return error_response(normalised.error());
-    items = std::move(*normalised);
+    auto items = new_items_of(request, **array, conversations::kMaxItemsAtCreation);
+    if (!items) return std::unexpected(std::move(items.error()));
+    wanted.items = std::move(*items);
   }
-  auto made = co_await worker.conversations().create(std::move(*metadata), std::move(items));
+  return wanted;
+}
+
+asio::awaitable<HandlerResult> create(Worker& worker, HttpRequest& request) {
+  auto write = write_of(request);
+  if (!write) co_return error_response(write.error());
+  auto wanted = new_conversation_of(request);
+  if (!wanted) co_return error_response(wanted.error());
+  auto made = co_await worker.conversations().create(std::move(*wanted), std::move(*write));
   if (!made) co_return write_error(made.error());
   co_return conversation_response(*made);
 }
@@ -125,29 +118,43 @@ asio::awaitable<HandlerResult> retrieve(Worker& worker, HttpRequest& request) {
 
 asio::awaitable<HandlerResult> update(Worker& worker, HttpRequest& request) {
   if (auto none = foreign_id(request)) co_return std::move(*none);
+  auto write = write_of(request);
+  if (!write) co_return error_response(write.error());
   auto body = json_object_body(request);
   if (!body) co_return error_response(body.error());
-  if (!body->contains("metadata")) {
+  auto lifetime = lifetime_of(*body);
+  if (!lifetime) co_return error_response(lifetime.error());
+  if (!body->contains("metadata") && !*lifetime) {
     co_return error_response(
         invalid("missing_required_parameter", "Missing required parameter: 'metadata'.", "metadata"));
   }
-  auto metadata = metadata_of(*body);
-  if (!metadata) co_return error_response(metadata.error());
-  auto updated = co_await worker.conversations().update(std::string(request.path_param("id")), std::move(*metadata));
+  conversations::Change change;
+  change.lifetime = *lifetime;
+  if (body->contains("metadata")) {
+    auto metadata = metadata_of(*body);
+    if (!metadata) co_return error_response(metadata.error());
+    change.metadata = std::move(*metadata);
+  }
+  std::string id(request.path_param("id"));
+  auto updated = co_await worker.conversations().update(std::move(id), std::move(change), std::move(*write));
   if (!updated) co_return write_error(updated.error());
   co_return conversation_response(*updated);
 }
 
 asio::awaitable<HandlerResult> erase(Worker& worker, HttpRequest& request) {
   if (auto none = foreign_id(request)) co_return std::move(*none);
+  auto write = write_of(request);
+  if (!write) co_return error_response(write.error());
   const std::string id(request.path_param("id"));
-  auto erased = co_await worker.conversations().erase(id);
+  auto erased = co_await worker.conversations().erase(id, std::move(*write));
   if (!erased) co_return write_error(erased.error());
   co_return json_text(fmt::format(R"({{"id":"{}","object":"conversation.deleted","deleted":true}})", id));
 }
 
 asio::awaitable<HandlerResult> append(Worker& worker, HttpRequest& request) {
   if (auto none = foreign_id(request)) co_return std::move(*none);
+  auto write = write_of(request);
+  if (!write) co_return error_response(write.error());
   auto body = json_object_body(request);
   if (!body) co_return error_response(body.error());
   auto array = required_array(*body, "items");
@@ -156,15 +163,40 @@ asio::awaitable<HandlerResult> append(Worker& worker, HttpRequest& request) {
     co_return error_response(
         invalid("empty_array", "Invalid 'items': empty array. Expected an array with minimum length 1.", "items"));
   }
-  auto items = items_of(request, **array, conversations::kMaxItemsAtOnce);
+  auto items = new_items_of(request, **array, conversations::kMaxItemsAtOnce);
   if (!items) co_return error_response(items.error());
-  auto stored = co_await worker.conversations().append(std::string(request.path_param("id")), std::move(*items));
+  std::string id(request.path_param("id"));
+  auto stored = co_await worker.conversations().append(std::move(id), std::move(*items), std::move(*write));
   if (!stored) co_return write_error(stored.error());
-  co_return items_response(*stored, false);
+  co_return with_version(items_response(stored->items, false), stored->version);
+}
+
+/// {"count": N}, or nothing for one.
+asio::awaitable<HandlerResult> pop(Worker& worker, HttpRequest& request) {
+  if (auto none = foreign_id(request)) co_return std::move(*none);
+  auto write = write_of(request);
+  if (!write) co_return error_response(write.error());
+  auto body = optional_json_object_body(request);
+  if (!body) co_return error_response(body.error());
+  const auto count = optional_integer(*body, "count", 1, conversations::kMaxPage);
+  if (!count) co_return error_response(count.error());
+  std::string id(request.path_param("id"));
+  const auto most = static_cast<int>(count->value_or(1));
+  auto popped = co_await worker.conversations().pop(std::move(id), most, std::move(*write));
+  if (!popped) co_return write_error(popped.error());
+  co_return with_version(items_response(popped->items, false), popped->version);
 }
 
 asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
   if (auto none = foreign_id(request)) co_return std::move(*none);
+  const auto limits = window_of(request);
+  if (!limits) co_return error_response(limits.error());
+  if (*limits) {
+    std::string id(request.path_param("id"));
+    auto window = co_await worker.conversations().window(std::move(id), **limits);
+    if (!window) co_return error_response(window.error());
+    co_return items_response(window->items, window->has_more);
+  }
   const auto limit = query_integer(request, "limit", 1, conversations::kMaxPage);
   if (!limit) co_return error_response(limit.error());
   const auto wanted = request.query_param("order").value_or("desc");
@@ -192,7 +224,10 @@ asio::awaitable<HandlerResult> erase_item(Worker& worker, HttpRequest& request) 
   if (auto none = foreign_id(request)) co_return std::move(*none);
   std::string id(request.path_param("id"));
   std::string item_id(request.path_param("item_id"));
-  auto conversation = co_await worker.conversations().erase_item(std::move(id), std::move(item_id));
+  auto write = write_of(request);
+  if (!write) co_return error_response(write.error());
+  auto& conversations = worker.conversations();
+  auto conversation = co_await conversations.erase_item(std::move(id), std::move(item_id), std::move(*write));
   if (!conversation) co_return write_error(conversation.error());
   co_return conversation_response(*conversation);
 }
@@ -207,6 +242,7 @@ void add_conversation_routes(Router& router) {
   router.add({.method = verb::delete_, .path = "/v1/conversations/{id}", .handler = erase});
   router.add({.method = verb::get, .path = "/v1/conversations/{id}/items", .handler = list});
   router.add({.method = verb::post, .path = "/v1/conversations/{id}/items", .handler = append});
+  router.add({.method = verb::post, .path = "/v1/conversations/{id}/items/pop", .handler = pop});
   router.add({.method = verb::get, .path = "/v1/conversations/{id}/items/{item_id}", .handler = retrieve_item});
   router.add({.method = verb::delete_, .path = "/v1/conversations/{id}/items/{item_id}", .handler = erase_item});
 }

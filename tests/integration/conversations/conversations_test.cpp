@@ -60,8 +60,11 @@ class ConversationsTest : public testing::Test {
 };
 
 asio::awaitable<std::string> created(Conversations& conversations, std::vector<NewItem> items = {}) {
-  Metadata metadata(1, {"topic", "demo"});
-  auto made = co_await conversations.create(std::move(metadata), std::move(items));
+  NewConversation wanted;
+  wanted.metadata.emplace_back("topic", "demo");
+  wanted.items = std::move(items);
+  Write write;
+  auto made = co_await conversations.create(std::move(wanted), std::move(write));
   if (!made) throw std::runtime_error(made.error().to_string());
   co_return made->id;
 }
@@ -71,18 +74,20 @@ asio::awaitable<void> lives_and_dies(Conversations& conversations) {
   auto got = co_await conversations.get(id);
   EXPECT_EQ(got->metadata, R"({"topic":"demo"})");
   EXPECT_GT(got->created_at, 1'700'000'000);
-  Metadata other(1, {"k", "v"});
-  auto updated = co_await conversations.update(id, std::move(other));
+  const Write plain;
+  Change other;
+  other.metadata.emplace(1, std::pair<std::string, std::string>("k", "v"));
+  auto updated = co_await conversations.update(id, std::move(other), plain);
   EXPECT_EQ(updated->metadata, R"({"k":"v"})");
   EXPECT_GT(updated->version, got->version);
-  auto erased = co_await conversations.erase(id);
+  auto erased = co_await conversations.erase(id, plain);
   EXPECT_TRUE(erased);
   auto gone = co_await conversations.get(id);
   EXPECT_EQ(gone.error().kind(), ErrorKind::not_found);
   std::vector<NewItem> items(1, user_says("too late"));
-  auto late = co_await conversations.append(id, std::move(items));
+  auto late = co_await conversations.append(id, std::move(items), plain);
   EXPECT_EQ(late.error().kind(), ErrorKind::not_found);
-  auto twice = co_await conversations.erase(id);
+  auto twice = co_await conversations.erase(id, plain);
   EXPECT_EQ(twice.error().kind(), ErrorKind::not_found);
 }
 
@@ -92,6 +97,7 @@ TEST_F(ConversationsTest, AreMadeReadChangedAndRemovedAndNothingIsWrittenIntoARe
 }
 
 asio::awaitable<void> items_come_and_go(Conversations& conversations) {
+  const Write plain;
   std::vector<NewItem> first{user_says("one"), user_says("two")};
   first[1].client_id = "mine";
   const std::string id = co_await created(conversations, std::move(first));
@@ -99,7 +105,7 @@ asio::awaitable<void> items_come_and_go(Conversations& conversations) {
   EXPECT_EQ(text_of(*mine), "two");
   std::vector<NewItem> again{user_says("new"), user_says("taken")};
   again[1].client_id = "mine";
-  auto refused = co_await conversations.append(id, std::move(again));
+  auto refused = co_await conversations.append(id, std::move(again), plain);
   EXPECT_EQ(refused.error().kind(), ErrorKind::conflict);
   auto page = co_await conversations.list(id, Order::ascending, 100, "");
   EXPECT_EQ(page->items.size(), 2U);  // a refused batch leaves nothing behind
@@ -109,24 +115,25 @@ asio::awaitable<void> items_come_and_go(Conversations& conversations) {
   forged[5] = forged[5] == 'a' ? 'b' : 'a';
   auto none = co_await conversations.item(id, forged);
   EXPECT_EQ(none.error().code(), "item_not_found");
-  auto erased = co_await conversations.erase_item(id, "mine");
+  auto erased = co_await conversations.erase_item(id, "mine", plain);
   EXPECT_EQ(erased->id, id);
   auto gone = co_await conversations.item(id, "mine");
   EXPECT_EQ(gone.error().code(), "item_not_found");
   std::vector<NewItem> back(1, user_says("three"));
   back[0].client_id = "mine";
-  auto returned = co_await conversations.append(id, std::move(back));
-  EXPECT_EQ(returned->at(0).id, "mine");
+  auto returned = co_await conversations.append(id, std::move(back), plain);
+  EXPECT_EQ(returned->items.at(0).id, "mine");
 }
 
 TEST_F(ConversationsTest, ItemsAreFoundByOurIdsAndByTheirs) { run_on(io_, items_come_and_go(*conversations_)); }
 
 asio::awaitable<void> appends(Conversations& conversations, std::string id, int who, int batches) {
+  const Write plain;
   for (int batch = 0; batch < batches; ++batch) {
     std::vector<NewItem> items;
     for (int i = 0; i < 3; ++i)
       items.push_back(user_says(std::to_string(who) + "/" + std::to_string(batch) + "/" + std::to_string(i)));
-    auto stored = co_await conversations.append(id, std::move(items));
+    auto stored = co_await conversations.append(id, std::move(items), plain);
     EXPECT_TRUE(stored) << stored.error().to_string();
   }
 }
@@ -170,12 +177,13 @@ TEST_F(ConversationsTest, AHundredConcurrentAppendersLoseAndReorderNothing) {
 }
 
 asio::awaitable<void> pages_while_deleting(Conversations& conversations) {
+  const Write plain;
   std::vector<NewItem> items;
   for (int i = 0; i < 20; ++i) items.push_back(user_says(std::to_string(i)));
   const std::string id = co_await created(conversations, std::move(items));
   auto first = co_await conversations.list(id, Order::ascending, 5, "");
   const std::string last = first->items.back().id;
-  auto deleted = co_await conversations.erase_item(id, last);
+  auto deleted = co_await conversations.erase_item(id, last, plain);
   EXPECT_TRUE(deleted);
   auto second = co_await conversations.list(id, Order::ascending, 5, last);
   EXPECT_EQ(text_of(second->items.front()), "5");
@@ -245,6 +253,7 @@ struct Model {
 };
 
 asio::awaitable<void> random_operations(Conversations& conversations, std::uint64_t seed, int operations) {
+  const Write plain;
   std::mt19937_64 random(seed);
   const std::string id = co_await created(conversations);
   Model model;
@@ -253,14 +262,14 @@ asio::awaitable<void> random_operations(Conversations& conversations, std::uint6
     if (choice < 5) {
       std::vector<NewItem> items;
       for (auto n = 1 + random() % 4; n > 0; --n) items.push_back(user_says("t" + std::to_string(random() % 1000)));
-      auto stored = co_await conversations.append(id, std::move(items));
+      auto stored = co_await conversations.append(id, std::move(items), plain);
       if (!stored) throw std::runtime_error(stored.error().to_string());
-      for (const auto& item : *stored) model.items.emplace_back(item.id, item.json);
+      for (const auto& item : stored->items) model.items.emplace_back(item.id, item.json);
     } else if (choice < 7 && !model.items.empty()) {
       const auto victim = model.items.begin() + static_cast<std::ptrdiff_t>(random() % model.items.size());
-      auto erased = co_await conversations.erase_item(id, victim->first);
+      auto erased = co_await conversations.erase_item(id, victim->first, plain);
       EXPECT_TRUE(erased);
-      auto again = co_await conversations.erase_item(id, victim->first);
+      auto again = co_await conversations.erase_item(id, victim->first, plain);
       EXPECT_EQ(again.error().code(), "item_not_found");
       model.items.erase(victim);
     } else if (!model.items.empty()) {
@@ -291,6 +300,232 @@ TEST_F(ConversationsTest, BehaveLikeASimpleModelUnderRandomOperations) {
   const std::uint64_t seed = given != nullptr ? std::stoull(given) : random_seed();
   SCOPED_TRACE("INKWELL_SEED=" + std::to_string(seed));
   run_on(io_, many_random(*conversations_, seed), 60s);
+}
+
+Write with_key(std::string_view key, char request) {
+  Write write;
+  write.idempotency_key = key;
+  write.fingerprint = std::string(64, request);
+  return write;
+}
+
+asio::awaitable<void> repeats(Conversations& conversations) {
+  NewConversation wanted;
+  wanted.metadata.emplace_back("k", "v");
+  const Write creation = with_key("a key: with {odd} bytes", 'a');
+  auto first = co_await conversations.create(wanted, creation);
+  auto second = co_await conversations.create(wanted, creation);
+  EXPECT_EQ(first->id, second->id);
+  const Write other = with_key("a key: with {odd} bytes", 'b');
+  auto reused = co_await conversations.create(wanted, other);
+  EXPECT_EQ(reused.error().code(), "idempotency_key_reused");
+  const std::string id = first->id;
+  const std::vector<NewItem> items{user_says("one"), user_says("two")};
+  const Write appending = with_key("append", 'c');
+  auto appended = co_await conversations.append(id, items, appending);
+  auto again = co_await conversations.append(id, items, appending);
+  EXPECT_EQ(appended->items.at(1).id, again->items.at(1).id);
+  EXPECT_EQ(appended->version, again->version);
+  auto page = co_await conversations.list(id, Order::ascending, 100, "");
+  EXPECT_EQ(page->items.size(), 2U);
+  const Write popping = with_key("pop", 'd');
+  auto popped = co_await conversations.pop(id, 1, popping);
+  auto popped_again = co_await conversations.pop(id, 1, popping);
+  EXPECT_EQ(popped->items.at(0).json, popped_again->items.at(0).json);
+  EXPECT_EQ(text_of(popped->items.at(0)), "two");
+  const Write erasing = with_key("erase", 'e');
+  auto erased = co_await conversations.erase(id, erasing);
+  EXPECT_TRUE(erased);
+  auto erased_again = co_await conversations.erase(id, erasing);
+  EXPECT_TRUE(erased_again);
+  auto late = co_await conversations.append(id, items, appending);
+  EXPECT_EQ(late->items.at(0).id, appended->items.at(0).id);  // the answer, though the conversation is gone
+  auto gone = co_await conversations.get(id);
+  EXPECT_EQ(gone.error().kind(), ErrorKind::not_found);
+}
+
+TEST_F(ConversationsTest, ARepetitionWithTheSameIdempotencyKeyGetsTheFirstAnswerAndChangesNothing) {
+  run_on(io_, repeats(*conversations_));
+}
+
+asio::awaitable<void> same_append(Conversations& conversations, std::string id, std::set<std::string>& ids) {
+  std::vector<NewItem> items(1, user_says("only once"));
+  Write write = with_key("append", 'b');
+  auto stored = co_await conversations.append(std::move(id), std::move(items), std::move(write));
+  if (!stored) throw std::runtime_error(stored.error().to_string());
+  ids.insert(stored->items.at(0).id);
+}
+
+asio::awaitable<void> same_creation(Conversations& conversations, std::set<std::string>& ids) {
+  NewConversation wanted;
+  Write write = with_key("create", 'a');
+  auto made = co_await conversations.create(std::move(wanted), std::move(write));
+  if (!made) throw std::runtime_error(made.error().to_string());
+  ids.insert(made->id);
+}
+
+asio::awaitable<void> concurrent_duplicates(Conversations& conversations) {
+  std::set<std::string> made;
+  std::set<std::string> appended;
+  Gate gate(co_await asio::this_coro::executor);
+  for (int i = 0; i < 32; ++i) gate.spawn("duplicate", same_creation(conversations, made));
+  co_await gate.wait_until_empty();
+  EXPECT_EQ(made.size(), 1U);
+  for (int i = 0; i < 32; ++i) gate.spawn("duplicate", same_append(conversations, *made.begin(), appended));
+  co_await gate.wait_until_empty();
+  EXPECT_EQ(appended.size(), 1U);
+  auto page = co_await conversations.list(*made.begin(), Order::ascending, 100, "");
+  EXPECT_EQ(page->items.size(), 1U);
+}
+
+TEST_F(ConversationsTest, OfConcurrentDuplicatesOneIsDoneAndAllGetItsAnswer) {
+  run_on(io_, concurrent_duplicates(*conversations_));
+}
+
+asio::awaitable<void> optimistic_writer(Conversations& conversations, std::string id, int& lost) {
+  for (bool done = false; !done;) {
+    auto seen = co_await conversations.get(id);
+    const int count = std::stoi(std::string(json::parse(seen->metadata).at("count").get_string()));
+    Change change;
+    change.metadata.emplace(1, std::pair<std::string, std::string>("count", std::to_string(count + 1)));
+    Write write;
+    write.expected_versions = std::to_string(seen->version);
+    auto updated = co_await conversations.update(id, std::move(change), std::move(write));
+    done = updated.has_value();
+    if (done) continue;
+    EXPECT_EQ(updated.error().kind(), ErrorKind::precondition_failed);
+    ++lost;
+  }
+}
+
+asio::awaitable<void> optimistic_writers(Conversations& conversations) {
+  NewConversation wanted;
+  wanted.metadata.emplace_back("count", "0");
+  const Write plain;
+  auto made = co_await conversations.create(std::move(wanted), plain);
+  int lost = 0;
+  Gate gate(co_await asio::this_coro::executor);
+  for (int i = 0; i < 16; ++i) gate.spawn("writer", optimistic_writer(conversations, made->id, lost));
+  co_await gate.wait_until_empty();
+  auto got = co_await conversations.get(made->id);
+  EXPECT_EQ(got->metadata, R"({"count":"16"})");
+  EXPECT_GT(lost, 0);
+}
+
+TEST_F(ConversationsTest, NoUpdateIsLostAmongWritersThatNameTheVersionTheySaw) {
+  run_on(io_, optimistic_writers(*conversations_));
+}
+
+asio::awaitable<void> popper(Conversations& conversations, std::string id, std::multiset<std::string>& all) {
+  const Write plain;
+  while (true) {
+    auto popped = co_await conversations.pop(id, 3, plain);
+    if (!popped) throw std::runtime_error(popped.error().to_string());
+    if (popped->items.empty()) co_return;
+    for (const auto& item : popped->items) all.insert(text_of(item));
+  }
+}
+
+asio::awaitable<void> many_pop(Conversations& conversations) {
+  std::vector<NewItem> items;
+  for (int i = 0; i < 100; ++i) items.push_back(user_says(std::to_string(i)));
+  items[40].client_id = "mine";
+  const std::string id = co_await created(conversations, items);
+  std::multiset<std::string> all;
+  Gate gate(co_await asio::this_coro::executor);
+  for (int i = 0; i < 8; ++i) gate.spawn("popper", popper(conversations, id, all));
+  co_await gate.wait_until_empty();
+  EXPECT_EQ(all.size(), 100U);
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), 100U);
+  const Write plain;
+  std::vector<NewItem> back(items.begin() + 40, items.begin() + 41);
+  auto again = co_await conversations.append(id, std::move(back), plain);  // the id is free again
+  EXPECT_TRUE(again);
+}
+
+TEST_F(ConversationsTest, EveryItemIsPoppedOnceByOneOfMany) { run_on(io_, many_pop(*conversations_)); }
+
+asio::awaitable<void> windows(Conversations& conversations) {
+  std::vector<NewItem> items;
+  for (int i = 0; i < 100; ++i) items.push_back(user_says(std::to_string(i)));
+  const std::string id = co_await created(conversations, std::move(items));
+  WindowLimits limits;
+  limits.items = 70;
+  auto last = co_await conversations.window(id, limits);
+  EXPECT_EQ(last->items.size(), 70U);
+  EXPECT_EQ(text_of(last->items.front()), "30");
+  EXPECT_EQ(text_of(last->items.back()), "99");
+  EXPECT_TRUE(last->has_more);
+  limits.items = 100;
+  auto whole = co_await conversations.window(id, limits);
+  EXPECT_EQ(whole->items.size(), 100U);
+  EXPECT_FALSE(whole->has_more);
+  limits.tokens = 200;
+  auto some = co_await conversations.window(id, limits);
+  std::size_t tokens = 0;
+  for (const auto& item : some->items) tokens += estimated_tokens(item.json);
+  EXPECT_LE(tokens, 200U);
+  EXPECT_GT(tokens, 120U);
+  EXPECT_EQ(text_of(some->items.back()), "99");
+  EXPECT_TRUE(some->has_more);
+}
+
+TEST_F(ConversationsTest, AWindowIsTheNewestPartInOrder) { run_on(io_, windows(*conversations_)); }
+
+asio::awaitable<void> short_lives(Conversations& conversations, std::string& id) {
+  NewConversation wanted;
+  wanted.lifetime = 300s;
+  wanted.items.push_back(user_says("x"));
+  const Write plain;
+  auto made = co_await conversations.create(std::move(wanted), plain);
+  EXPECT_EQ(made->lifetime, 300s);
+  const auto now = std::chrono::system_clock::now().time_since_epoch() / 1s;
+  EXPECT_NEAR(static_cast<double>(made->expires_at - now), 300, 30);
+  id = made->id;
+  Change longer;
+  longer.lifetime = 600s;
+  auto updated = co_await conversations.update(id, std::move(longer), plain);
+  EXPECT_NEAR(static_cast<double>(updated->expires_at - now), 600, 30);
+  EXPECT_EQ(updated->metadata, made->metadata);
+  std::vector<NewItem> items(1, user_says("y"));
+  items[0].client_id = "mine";  // its ids come to be now, and expire with the rest
+  auto appended = co_await conversations.append(id, std::move(items), plain);
+  EXPECT_TRUE(appended);
+  Change absurd;
+  absurd.lifetime = 24h * 366;
+  auto refused = co_await conversations.update(id, std::move(absurd), plain);
+  EXPECT_EQ(refused.error().param(), "expires_after");
+}
+
+TEST_F(ConversationsTest, AConversationMayHaveALifetimeOfItsOwnWhichAllItsKeysShare) {
+  std::string id;
+  run_on(io_, short_lives(*conversations_, id));
+  const auto at = lifetimes(id);
+  ASSERT_EQ(at.size(), 3U);
+  EXPECT_EQ(at[0], at[1]);
+  EXPECT_EQ(at[0], at[2]);
+}
+
+asio::awaitable<void> write_one(Conversations& conversations, std::string id) {
+  const Write plain;
+  std::vector<NewItem> items(1, user_says("again"));
+  auto stored = co_await conversations.append(id, std::move(items), plain);
+  EXPECT_TRUE(stored);
+}
+
+TEST_F(ConversationsTest, AWriteSlidesTheLifetimeOnlyOnceAThirtiethOfItIsGone) {
+  const std::string id = run_on(io_, with_all_keys(*conversations_));
+  const auto before = lifetimes(id).front();
+  run_on(io_, write_one(*conversations_, id));
+  EXPECT_EQ(lifetimes(id), std::vector<std::int64_t>(3, before));
+  for (const auto& key : {store_->keys().conversation(id), store_->keys().conversation_items(id),
+                          store_->keys().conversation_item_ids(id)}) {
+    server_.cli({"PEXPIREAT", key.str(), std::to_string(before - std::chrono::milliseconds(48h).count())});
+  }
+  run_on(io_, write_one(*conversations_, id));
+  const auto after = lifetimes(id);
+  EXPECT_GE(after[0], before);
+  EXPECT_EQ(after, std::vector<std::int64_t>(3, after[0]));
 }
 
 }  // namespace

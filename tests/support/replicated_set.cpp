@@ -1,5 +1,6 @@
 #include "support/replicated_set.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +25,13 @@ void wait_until(const char* what, const std::function<bool()>& condition) {
     if (std::chrono::steady_clock::now() > until) throw std::runtime_error(fmt::format("not within 20 s: {}", what));
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+}
+
+/// The number after `field` in the answer to INFO replication; -1 where there is none.
+long long replication_field(const RedisServer& server, const std::string& field) {
+  const auto text = server.cli({"INFO", "replication"});
+  const auto at = text.find("\n" + field + ":");
+  return at == std::string::npos ? -1 : std::atoll(text.c_str() + at + field.size() + 2);
 }
 
 std::vector<std::string> replica_of(std::uint16_t port) {
@@ -115,6 +123,30 @@ void ReplicatedSet::fail_over() {
     return answer == "OK";
   });
   wait_for_another_master(before);
+}
+
+void ReplicatedSet::wait_until_whole() const {
+  std::size_t chief = 0;
+  wait_until("the master says that it is one", [&] {
+    chief = master();
+    return servers_[chief]->cli({"ROLE"}).starts_with("master");
+  });
+  const auto offset = replication_field(*servers_[chief], "master_repl_offset");
+  const auto port = servers_[chief]->port();
+  for (const auto& server : servers_) {
+    if (server->port() == port) continue;
+    wait_until("a server follows the master", [&] {
+      return replication_field(*server, "master_port") == port &&
+             server->cli({"INFO", "replication"}).find("master_link_status:up") != std::string::npos &&
+             replication_field(*server, "slave_repl_offset") >= offset;
+    });
+  }
+  wait_until("the Sentinels agree", [&] {
+    return std::ranges::all_of(sentinels_, [&](const auto& sentinel) {
+      return sentinel->cli({"INFO", "sentinel"}).find(fmt::format("status=ok,address=127.0.0.1:{}", port)) !=
+             std::string::npos;
+    });
+  });
 }
 
 void ReplicatedSet::wait_for_another_master(std::size_t before) const {

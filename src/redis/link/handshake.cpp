@@ -39,6 +39,7 @@ Handshake::Handshake(const Options& options, const Endpoint& server)
   names_end_ = static_cast<unsigned>(request.size());
   if (options.tracking.mode != Tracking::Mode::off) add_tracking(request, options.tracking);
   if (endpoint.database != 0) request.add("SELECT", endpoint.database);
+  ping_ = static_cast<unsigned>(request.size());
   request.add("PING");  // a server that loads its data answers HELLO but not this
   if (wants_master_) request.add("ROLE");
   asked_ = static_cast<unsigned>(request.size());
@@ -49,7 +50,9 @@ Handshake::Step Handshake::on_reply(View answer) {
   const unsigned which = answered_++;
   const bool last = answered_ == asked_;
   const bool matters = which == 0 || which >= names_end_;  // names are for people's eyes only
-  if (answer.is_error() && matters) return refuse(answer.text());
+  // A server that cannot persist refuses PING among the writes; reads it serves.
+  const bool serves_reads = which == ping_ && answer.is_error() && answer.text().starts_with("MISCONF");
+  if (answer.is_error() && matters && !serves_reads) return refuse(answer.text());
   if (!last) return Step::more;
   return wants_master_ ? judge_role(answer) : Step::done;
 }

@@ -55,6 +55,12 @@ TEST_F(HandshakeTest, DoesNotMindAServerThatTakesNoNames) {
   EXPECT_EQ(say(handshake, "PONG"), Handshake::Step::done);
 }
 
+TEST_F(HandshakeTest, TakesAServerThatCannotPersistBecauseItServesReads) {
+  Handshake handshake(options_, options_.endpoint);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(say(handshake, "OK"), Handshake::Step::more);
+  EXPECT_EQ(say(handshake, "MISCONF Redis is configured to save RDB snapshots", Type::error), Handshake::Step::done);
+}
+
 TEST_F(HandshakeTest, RefusesAServerWithoutResp3Clearly) {
   for (const std::string_view line :
        {"ERR unknown command `HELLO`, with args beginning with: `3`, ", "NOPROTO unsupported protocol version"}) {

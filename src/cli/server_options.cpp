@@ -73,6 +73,7 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.timeouts.write_stall = from.server.write_timeout;
   options.timeouts.drain = from.server.drain_timeout;
   options.api_key = from.auth.api_key;
+  options.allowed_hosts = from.server.allowed_hosts;
   options.tenant = from.tenant;
   options.key_prefix = from.redis.prefix;
   options.conversations.lifetime = from.conversations.lifetime;

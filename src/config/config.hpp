@@ -31,6 +31,7 @@ struct Config {
     Duration idle_timeout{};
     Duration write_timeout{};
     Duration drain_timeout{};
+    std::vector<std::string> allowed_hosts;
   } server;
 
   struct Auth {

@@ -110,6 +110,12 @@ std::vector<Setting> make_schema() {
        {0, kHour},
        "How long requests in flight may take to end when the server is told to stop.",
        store<&C::server, &S::drain_timeout>},
+      {"server.allowed_hosts",
+       Type::list,
+       "",
+       {0, 256},
+       "Host names, beside localhost, that a server without an API key answers to.",
+       store<&C::server, &S::allowed_hosts>},
 
       {"auth.api_key", Type::text, "", kAnyText,
        "The key clients must present as a bearer token; without one, no request needs credentials.",

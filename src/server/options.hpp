@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <inkwell/redis/options.hpp>
 
@@ -44,8 +45,9 @@ struct Options {
   unsigned threads = 0;               ///< 0: one a core
   Limits limits;
   Timeouts timeouts;
-  std::string api_key;             ///< empty: no authentication
-  std::string tenant = "default";  ///< whose keys these are: ink:<tenant>:...
+  std::string api_key;                       ///< empty: no authentication
+  std::vector<std::string> allowed_hosts{};  ///< names a server without an api_key also answers to; see PageGuard
+  std::string tenant = "default";            ///< whose keys these are: ink:<tenant>:...
   std::string key_prefix = "ink";
   redis::Options redis;
   conversations::Options conversations;

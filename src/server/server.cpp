@@ -50,6 +50,7 @@ Shared::Shared(Options options_)
       version(server::version()),
       log(options.log),
       api_key(options.api_key),
+      page_guard(options.allowed_hosts),
       hub(options.threads),
       embeddings(options.embeddings.hot) {
   add_health_routes(router);

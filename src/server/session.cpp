@@ -250,6 +250,9 @@ std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
   if (const auto* const* route = std::get_if<const Route*>(&match)) exchange.route = *route;
   if (!exchange.route || exchange.route->access == Access::authenticated) {
     if (auto error = shared.api_key.refuse(request)) return error_response(*error);
+    if (!shared.api_key.required()) {
+      if (auto error = shared.page_guard.refuse(request)) return error_response(*error);
+    }
   }
   if (auto* wrong = std::get_if<Router::MethodNotAllowed>(&match)) {
     auto response = error_response(http::status::method_not_allowed, "method_not_allowed",

@@ -13,6 +13,7 @@
 #include "events/hub.hpp"
 #include "server/auth.hpp"
 #include "server/options.hpp"
+#include "server/page_guard.hpp"
 #include "server/router.hpp"
 #include "telemetry/log.hpp"
 
@@ -28,6 +29,7 @@ struct Shared {
   const std::string version;  ///< of inkwell, for inkwell_build_info and the Server header
   std::shared_ptr<telemetry::Log> log;
   ApiKey api_key;
+  PageGuard page_guard;
   Router router;
   events::Hub hub;
   embeddings::Shared embeddings;  ///< the hot tier and the flights

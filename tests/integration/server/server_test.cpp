@@ -171,6 +171,26 @@ TEST(Server, NeedsTheApiKeyEverywhereButForHealth) {
   }
 }
 
+TEST(Server, WithoutAKeyRefusesForeignPagesAndReboundNames) {
+  TestServer server;
+  const auto foreign = server.get("/test/slow?ms=0", "Origin: https://evil.example\r\n");
+  EXPECT_EQ(foreign.status, 403);
+  EXPECT_EQ(error_code_in(foreign), "foreign_origin");
+  EXPECT_EQ(server.get("/test/slow?ms=0", "Origin: http://localhost:5173\r\n").status, 200);
+  test::HttpClient rebound(server.port());
+  rebound.send("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+  const auto refused = rebound.receive();
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(error_code_in(refused), "foreign_host");
+
+  auto options = test_options();
+  options.api_key = "sk-test";
+  TestServer with_key(options);
+  EXPECT_EQ(with_key.get("/test/slow?ms=0", "Authorization: Bearer sk-test\r\nOrigin: https://app.example\r\n").status,
+            200)
+      << "a page that knows the key is no foreign page";
+}
+
 TEST(Server, TheMetricsSayWhatWasDoneByRouteAndNeverByPath) {
   TestServer server;
   server.get("/healthz");

@@ -13,6 +13,8 @@ void set_events(const config::Config& from, server::Options& options) {
   options.generations.lifetime = from.events.lifetime;
   options.event_streams.heartbeat = from.events.heartbeat;
   options.event_streams.retry = from.events.retry;
+  options.event_streams.max_lifetime = from.events.max_stream_lifetime;
+  options.stream_limits.per_address = from.events.max_streams_per_address;
   options.event_streams.write_stall = from.server.write_timeout;
 }
 

@@ -64,6 +64,8 @@ struct Config {
     std::size_t ring_bytes{};
     Duration heartbeat{};
     Duration retry{};
+    Duration max_stream_lifetime{};
+    std::size_t max_streams_per_address{};
   } events;
 
   struct Embeddings {

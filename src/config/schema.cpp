@@ -48,11 +48,59 @@ void add_traits(std::vector<Setting>& all) {
   at("log.format").choices = {"text", "json"};
 }
 
+std::vector<Setting> event_settings() {
+  using C = Config;
+  using V = C::Events;
+  return {
+      {"events.lifetime",
+       Type::duration,
+       "1d",
+       {kSecond, kLongest},
+       "How long a channel's history lives after its last event.",
+       store<&C::events, &V::lifetime>},
+      {"events.max_entries",
+       Type::integer,
+       "1000",
+       {1, 10'000'000},
+       "How many events of a channel are kept.",
+       store<&C::events, &V::max_entries>},
+      {"events.ring_bytes",
+       Type::size,
+       "256KiB",
+       {64 * kKiB, kGiB},
+       "Memory for the recent events of one channel that has subscribers.",
+       store<&C::events, &V::ring_bytes>},
+      {"events.heartbeat",
+       Type::duration,
+       "15s",
+       {100, kHour},
+       "How often a silent event stream is sent a comment.",
+       store<&C::events, &V::heartbeat>},
+      {"events.retry",
+       Type::duration,
+       "2s",
+       {100, kHour},
+       "How long an EventSource is told to wait before it reconnects.",
+       store<&C::events, &V::retry>},
+      {"events.max_stream_lifetime",
+       Type::duration,
+       "0s",
+       {0, kLongest},
+       "An event stream open for so long is ended, and its client returns; 0 lets it be.",
+       store<&C::events, &V::max_stream_lifetime>},
+      {"events.max_streams_per_address",
+       Type::integer,
+       "0",
+       {0, 1'000'000},
+       "Event streams one address may have open on this server; 0 sets no limit.",
+       store<&C::events, &V::max_streams_per_address>},
+  };
+}
+
 std::vector<Setting> make_schema() {
   using C = Config;
   using S = C::Server;
   using R = C::Redis;
-  using V = C::Events;
   using E = C::Embeddings;
   using U = E::Upstream;
   std::vector<Setting> all = {
@@ -181,37 +229,6 @@ std::vector<Setting> make_schema() {
        "The longest lifetime that a conversation may ask for with expires_after.",
        store<&C::conversations, &C::Conversations::max_lifetime>},
 
-      {"events.lifetime",
-       Type::duration,
-       "1d",
-       {kSecond, kLongest},
-       "How long a channel's history lives after its last event.",
-       store<&C::events, &V::lifetime>},
-      {"events.max_entries",
-       Type::integer,
-       "1000",
-       {1, 10'000'000},
-       "How many events of a channel are kept.",
-       store<&C::events, &V::max_entries>},
-      {"events.ring_bytes",
-       Type::size,
-       "256KiB",
-       {64 * kKiB, kGiB},
-       "Memory for the recent events of one channel that has subscribers.",
-       store<&C::events, &V::ring_bytes>},
-      {"events.heartbeat",
-       Type::duration,
-       "15s",
-       {100, kHour},
-       "How often a silent event stream is sent a comment.",
-       store<&C::events, &V::heartbeat>},
-      {"events.retry",
-       Type::duration,
-       "2s",
-       {100, kHour},
-       "How long an EventSource is told to wait before it reconnects.",
-       store<&C::events, &V::retry>},
-
       {"embeddings.lifetime",
        Type::duration,
        "30d",
@@ -265,6 +282,9 @@ std::vector<Setting> make_schema() {
       {"log.level", Type::choice, "info", {}, "How much is logged.", store<&C::log, &C::Log::level>},
       {"log.format", Type::choice, "text", {}, "How a line of the log looks.", store<&C::log, &C::Log::format>},
   };
+  const auto is_embeddings = [](const Setting& setting) { return setting.name.starts_with("embeddings."); };
+  const auto events = event_settings();
+  all.insert(std::ranges::find_if(all, is_embeddings), events.begin(), events.end());
   add_traits(all);
   return all;
 }

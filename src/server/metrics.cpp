@@ -137,6 +137,9 @@ void expose_events(Exposition& out, const Shared& shared) {
   streams("inkwell_events_streams_opened_total", "Event streams opened.", &Streams::opened);
   streams("inkwell_events_streams_cut_off_total", "Event streams ended because the client was too slow.",
           &Streams::cut_off);
+  streams("inkwell_events_streams_drained_total", "Event streams ended because the server stops.", &Streams::drained);
+  streams("inkwell_events_streams_aged_total", "Event streams ended at their maximum lifetime.", &Streams::aged);
+  streams("inkwell_events_streams_ended_total", "Event streams that came to the end of a generation.", &Streams::ended);
   streams("inkwell_events_deliveries_total", "Events sent to subscribers.", &Streams::events_sent);
   streams("inkwell_events_sent_bytes_total", "Bytes sent to subscribers.", &Streams::bytes_sent);
   streams("inkwell_events_writes_total", "Write system calls of event streams.", &Streams::writes);

@@ -16,6 +16,7 @@
 #include "events/generations/options.hpp"
 #include "events/options.hpp"
 #include "server/sse/options.hpp"
+#include "server/sse/stream_limits.hpp"
 
 namespace inkwell::telemetry {
 class Log;
@@ -55,6 +56,7 @@ struct Options {
   events::NodeOptions events;
   events::GenerationOptions generations;
   EventStreamOptions event_streams;
+  StreamLimitOptions stream_limits;
   std::shared_ptr<telemetry::Log> log;  ///< null: warnings and errors as text to stderr
 };
 

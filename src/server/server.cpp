@@ -52,6 +52,7 @@ Shared::Shared(Options options_)
       api_key(options.api_key),
       page_guard(options.allowed_hosts),
       hub(options.threads),
+      stream_limits(options.stream_limits),
       embeddings(options.embeddings.hot) {
   add_health_routes(router);
   add_conversation_routes(router);

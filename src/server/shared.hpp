@@ -15,6 +15,7 @@
 #include "server/options.hpp"
 #include "server/page_guard.hpp"
 #include "server/router.hpp"
+#include "server/sse/stream_limits.hpp"
 #include "telemetry/log.hpp"
 
 namespace inkwell::server {
@@ -32,6 +33,7 @@ struct Shared {
   PageGuard page_guard;
   Router router;
   events::Hub hub;
+  StreamLimits stream_limits;
   embeddings::Shared embeddings;  ///< the hot tier and the flights
 
   std::atomic<std::size_t> connections{0};  ///< open now, over all workers

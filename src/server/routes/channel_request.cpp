@@ -1,5 +1,8 @@
 #include "server/routes/channel_request.hpp"
 
+#include "server/shared.hpp"
+#include "server/worker.hpp"
+
 namespace inkwell::server {
 
 std::string_view cursor_of(const HttpRequest& request) {
@@ -14,6 +17,18 @@ bool wants_json(const HttpRequest& request) {
   const auto accept = request.header("Accept");
   return accept && accept->find("application/json") != std::string_view::npos &&
          accept->find("text/event-stream") == std::string_view::npos;
+}
+
+std::optional<HttpResponse> refuse_stream(Worker& worker, const HttpRequest& request, std::shared_ptr<void>& ticket) {
+  auto admitted = worker.shared().stream_limits.admit(request.peer.address().to_string());
+  if (admitted) {
+    ticket = std::move(*admitted);
+    return std::nullopt;
+  }
+  // Of one client, not of the server: a 503 would take a whole node out of a load balancer.
+  HttpResponse response = error_response(admitted.error());
+  response.status = http::status::too_many_requests;
+  return response;
 }
 
 }  // namespace inkwell::server

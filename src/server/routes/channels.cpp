@@ -74,8 +74,9 @@ asio::awaitable<HandlerResult> history(Worker& worker, HttpRequest& request) {
   co_return response;
 }
 
-StreamTakeover stream(Worker& worker, const HttpRequest& request) {
+HandlerResult stream(Worker& worker, const HttpRequest& request) {
   EventStreamRequest wanted;
+  if (auto refused = refuse_stream(worker, request, wanted.ticket)) return std::move(*refused);
   wanted.channel = request.path_param("name");
   wanted.selector = selector_of(request);
   wanted.request_id = request.request_id;

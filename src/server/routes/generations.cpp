@@ -132,8 +132,9 @@ asio::awaitable<HandlerResult> produce(Worker& worker, HttpRequest& request, Bod
   co_return answer;
 }
 
-StreamTakeover reading(Worker& worker, const HttpRequest& request, const Generation& generation, events::Start start) {
+HandlerResult reading(Worker& worker, const HttpRequest& request, const Generation& generation, events::Start start) {
   EventStreamRequest wanted;
+  if (auto refused = refuse_stream(worker, request, wanted.ticket)) return std::move(*refused);
   wanted.channel = request.path_param("name");
   wanted.request_id = request.request_id;
   wanted.start = start;

@@ -48,6 +48,12 @@ void EventStream::begin(EventStreamRequest request) {
   watch_for_close();
   ends_ = request.ends;
   until_ = request.until;
+  ticket_ = std::move(request.ticket);
+  if (options.max_lifetime > std::chrono::milliseconds::zero()) {
+    std::uniform_int_distribution<std::int64_t> early(0, options.max_lifetime.count() / 10);
+    const auto lifetime = options.max_lifetime - std::chrono::milliseconds(early(streams_.random_));
+    ends_at_ = streams_.wheel_.now() + streams_.ticks(lifetime);
+  }
   const bool has_cursor = request.start.kind != events::Start::Kind::live;
   const auto followed = streams_.node_.follow(*this, request.channel, request.start, std::move(request.selector));
   if (!followed) {
@@ -59,7 +65,7 @@ void EventStream::begin(EventStreamRequest request) {
   if (!head_sent_ && !has_cursor) send_head(std::nullopt);
   if (closed_) return;
   const auto wait = head_sent_ ? options.heartbeat : options.join_wait;
-  streams_.wheel_.schedule(*this, streams_.ticks(wait));
+  schedule(streams_.ticks(wait));
 }
 
 void EventStream::on_joined(std::optional<events::GapReason> gap) {
@@ -73,12 +79,16 @@ void EventStream::on_ready() {
 void EventStream::on_tick() {
   const auto& options = streams_.options_;
   const std::uint32_t now = streams_.wheel_.now();
+  if (aged() && !stalled_) {
+    ++streams_.stats_.aged;
+    return part(options.retry);
+  }
   if (!head_sent_) send_head(std::nullopt);  // the cursor's fate is still open: Redis is slow or away
   if (closed_) return;
   const std::uint32_t patience = streams_.ticks(options.write_stall);
   if (stalled_) {
     const std::uint32_t waited = now - stalled_since_;
-    if (waited < patience) return streams_.wheel_.schedule(*this, patience - waited);
+    if (waited < patience) return schedule(patience - waited);
     ++streams_.stats_.cut_off;
     boost::system::error_code ignored;
     socket_.set_option(asio::socket_base::linger(true, 0), ignored);  // what it didn't take is dropped
@@ -86,12 +96,12 @@ void EventStream::on_tick() {
   }
   const std::uint32_t interval = streams_.ticks(options.heartbeat);
   const std::uint32_t quiet = now - last_write_;
-  if (quiet < interval) return streams_.wheel_.schedule(*this, interval - quiet);
+  if (quiet < interval) return schedule(interval - quiet);
   static const auto heartbeat = std::make_shared<const std::string>(events::wire::kHeartbeat);
   rest_ = heartbeat;
   rest_at_ = 0;
   send_rest();
-  if (!closed_) streams_.wheel_.schedule(*this, std::min(interval, patience));
+  if (!closed_) schedule(std::min(interval, patience));
 }
 
 void EventStream::send_head(std::optional<events::GapReason> gap) {
@@ -120,7 +130,9 @@ std::optional<std::size_t> EventStream::write(const ::iovec* pieces, std::size_t
   message.msg_iovlen = count;
   ::ssize_t sent = -1;
   do {
-    sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    // Most writes are of one event, and send() spares the kernel the copy of a message header.
+    sent = count == 1 ? ::send(socket_.native_handle(), pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                      : ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -191,7 +203,7 @@ void EventStream::stall() {
   if (stalled_) return;
   stalled_ = true;
   stalled_since_ = streams_.wheel_.now();
-  streams_.wheel_.schedule(*this, streams_.ticks(streams_.options_.write_stall));
+  schedule(streams_.ticks(streams_.options_.write_stall));
   ++pending_;
   socket_.async_wait(asio::socket_base::wait_write,
                      [this, alive = std::weak_ptr<int>(streams_.alive_)](boost::system::error_code) {
@@ -199,7 +211,7 @@ void EventStream::stall() {
                        --pending_;
                        if (closed_) return retire_when_quiet();
                        stalled_ = false;
-                       streams_.wheel_.schedule(*this, streams_.ticks(streams_.options_.heartbeat));
+                       schedule(streams_.ticks(streams_.options_.heartbeat));
                        if (!send_rest() || closed_) return;
                        if (over_) return end();
                        send_events();
@@ -229,19 +241,32 @@ void EventStream::client_sent_something() {
   watch_for_close();
 }
 
+bool EventStream::aged() const noexcept {
+  return ends_at_ != 0 && static_cast<std::int32_t>(streams_.wheel_.now() - ends_at_) >= 0;
+}
+
+/// Looks again in so many ticks, or when the lifetime is over, should that be earlier.
+void EventStream::schedule(std::uint32_t ticks) {
+  if (ends_at_ != 0 && !stalled_ && !aged()) ticks = std::min(ticks, ends_at_ - streams_.wheel_.now());
+  streams_.wheel_.schedule(*this, ticks);
+}
+
 void EventStream::drain() {
-  if (closed_) return;
-  if (!head_sent_) send_head(std::nullopt);
-  if (!closed_ && !stalled_) {
-    const auto& options = streams_.options_;
-    std::uniform_int_distribution<std::int64_t> spread(0, options.drain_spread.count());
-    std::string text;
-    events::wire::append_retry(text, static_cast<std::uint32_t>(options.retry.count() + spread(streams_.random_)));
-    send_text(std::move(text));
-  }
+  std::uniform_int_distribution<std::int64_t> spread(0, streams_.options_.drain_spread.count());
   if (closed_) return;
   ++streams_.stats_.drained;
-  close();
+  part(streams_.options_.retry + std::chrono::milliseconds(spread(streams_.random_)));
+}
+
+/// Ends the stream as an EventSource takes it for a lost connection: it comes back, after `retry`, with its cursor.
+void EventStream::part(std::chrono::milliseconds retry) {
+  if (!head_sent_) send_head(std::nullopt);
+  if (!closed_ && !stalled_) {
+    std::string text;
+    events::wire::append_retry(text, static_cast<std::uint32_t>(retry.count()));
+    send_text(std::move(text));
+  }
+  if (!closed_) close();
 }
 
 bool EventStream::is_last(const events::BroadcastEvent& event) const noexcept {
@@ -261,6 +286,7 @@ void EventStream::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   released_.reset();
+  ticket_.reset();
   rest_.reset();
   retire_when_quiet();
 }

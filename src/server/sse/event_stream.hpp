@@ -29,6 +29,7 @@ struct EventStreamRequest {
   events::Start start;
   std::unique_ptr<const events::Selector> selector;  ///< null: all events
   std::string request_id;
+  std::shared_ptr<void> ticket{};  ///< of StreamLimits, kept until the stream is closed
   /// The stream follows a generation: the event that ends it, or the first from `until` on where that is known, is its
   /// last.
   bool ends = false;
@@ -49,6 +50,8 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   void on_joined(std::optional<events::GapReason> gap) override;
   void on_ready() override;
   void on_tick();
+  bool aged() const noexcept;
+  void schedule(std::uint32_t ticks);
 
   void send_head(std::optional<events::GapReason> gap);
   void send_text(std::string text);
@@ -61,6 +64,7 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   void watch_for_close();
   void client_sent_something();
   void drain();
+  void part(std::chrono::milliseconds retry);
   void end();
   void close();
   void retire_when_quiet();
@@ -68,11 +72,13 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   EventStreams& streams_;
   asio::ip::tcp::socket socket_;
   std::shared_ptr<void> released_;
+  std::shared_ptr<void> ticket_;
   std::unique_ptr<std::string> request_id_;  ///< until the head has been sent
   std::shared_ptr<const std::string> rest_;  ///< what a full socket left of a piece
   std::size_t rest_at_ = 0;
   std::uint32_t place_ = 0;  ///< in EventStreams
   std::uint32_t last_write_ = 0;
+  std::uint32_t ends_at_ = 0;  ///< the tick at which it has lived its lifetime
   std::uint32_t stalled_since_ = 0;
   std::uint16_t junk_ = 0;    ///< bytes the client sent though it had nothing to say
   std::uint8_t pending_ = 0;  ///< operations of the socket under way

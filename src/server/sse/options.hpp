@@ -17,6 +17,9 @@ struct EventStreamOptions {
   /// A client with a cursor gets its response header once the cursor's fate is known (the header says whether something
   /// was lost), or after so long.
   std::chrono::milliseconds join_wait{1'000};
+  /// A stream that is open for so long is ended as when the server drains: the client comes back at once, perhaps to
+  /// another node. Up to a tenth earlier, at random, so that those who came together don't return together. 0: never.
+  std::chrono::milliseconds max_lifetime{0};
   int send_buffer_bytes = 0;  ///< SO_SNDBUF; 0: the kernel's choice, which grows with need
 };
 
@@ -26,6 +29,7 @@ struct EventStreamStats {
   std::uint64_t closed_by_client = 0;
   std::uint64_t cut_off = 0;  ///< too slow
   std::uint64_t drained = 0;
+  std::uint64_t aged = 0;   ///< open for their maximum lifetime
   std::uint64_t ended = 0;  ///< with the end of a generation
   std::uint64_t events_sent = 0;
   std::uint64_t bytes_sent = 0;

@@ -55,6 +55,40 @@ class Channels : public ::testing::Test {
   TestServer server{options_for(redis)};
 };
 
+TEST_F(Channels, LimitsTheStreamsOfOneAddressAndCountsThemDownAsTheyEnd) {
+  auto options = options_for(redis);
+  options.stream_limits.per_address = 2;
+  TestServer limited(options);
+  SseClient first(limited.port(), "/v1/channels/news/events");
+  auto second = std::make_unique<SseClient>(limited.port(), "/v1/channels/other/events");
+  const auto third = limited.get("/v1/channels/news/events");
+  EXPECT_EQ(third.status, 429);
+  EXPECT_EQ(error_code_in(third), "too_many_streams");
+  EXPECT_EQ(third.header("retry-after"), "30");
+  second.reset();
+  EXPECT_TRUE(eventually([&] {
+    HttpClient again(limited.port());
+    again.send("GET /v1/channels/news/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return again.receive_header().status == 200;
+  }));
+}
+
+TEST_F(Channels, EndsAStreamAtItsMaximumLifetimeSoThatTheClientComesBackWithItsCursor) {
+  auto options = options_for(redis);
+  options.event_streams.max_lifetime = 300ms;
+  options.event_streams.heartbeat = 100ms;
+  TestServer server_with_lifetime(options);
+  SseClient stream(server_with_lifetime.port(), "/v1/channels/news/events");
+  const auto first = id_of(publish(server_with_lifetime.port(), R"({"data":"1"})"));
+  EXPECT_EQ(stream.next()->id, first);
+  EXPECT_FALSE(stream.next());
+  EXPECT_EQ(stream.retry(), 2000);
+  const auto second = id_of(publish(server_with_lifetime.port(), R"({"data":"2"})"));
+  stream.reconnect(server_with_lifetime.port());
+  EXPECT_EQ(stream.header().status, 200);
+  EXPECT_EQ(stream.next()->id, second);
+}
+
 TEST_F(Channels, OpensAStreamAtOnceAndDeliversWhatIsPublished) {
   SseClient stream(port(), "/v1/channels/news/events");
   EXPECT_EQ(stream.header().status, 200);

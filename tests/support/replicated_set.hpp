@@ -49,9 +49,9 @@ class ReplicatedSet {
   void fail_over();
   /// Returns when the Sentinels name another master than `before`; throws after 20 seconds.
   void wait_for_another_master(std::size_t before) const;
-  /// Returns when every other server replicates the master and has all that the master had at the time of the call, and
-  /// the Sentinels are content, so that a next failover loses nothing older and can begin; throws after 20 seconds.
-  void wait_until_whole() const;
+  /// Makes every other server replicate the master and returns when each has all that the master had at the time of the
+  /// call and the Sentinels are content, so that a next failover can begin; throws after 20 seconds.
+  void make_whole();
 
  private:
   std::vector<std::unique_ptr<RedisServer>> servers_;

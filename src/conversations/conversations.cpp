@@ -1,12 +1,11 @@
 #include "conversations/conversations.hpp"
 
 #include <algorithm>
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include "base/random.hpp"
-#include "inkwell_conversations_texts.hpp"
+#include "conversations/answers.hpp"
+#include "conversations/steps.hpp"
 
 namespace inkwell::conversations {
 namespace {
@@ -16,7 +15,6 @@ using redis::Reply;
 using redis::Script;
 using redis::View;
 
-constexpr std::size_t kConversationHex = 48;
 constexpr std::size_t kItemRandomBytes = 16;  // the other 16 hexadecimal digits of an item's id are its number
 constexpr std::size_t kMaxPairs = 16;
 constexpr std::size_t kMaxKeyCharacters = 64;
@@ -24,76 +22,12 @@ constexpr std::size_t kMaxValueCharacters = 512;
 
 constexpr std::size_t kMaxWindowBytes = std::size_t{64} << 20;
 
-/// The steps, each behind what all of them, or all writes, begin with.
-struct Steps {
-  static Script reading(std::string_view body) { return Script(std::string(lua::kStep) + std::string(body)); }
-  static Script writing(std::string_view body) {
-    return Script(std::string(lua::kStep) + std::string(lua::kWrite) + std::string(body));
-  }
-  const Script reserve{lua::kReserve};
-  const Script create = writing(lua::kCreate);
-  const Script update = writing(lua::kUpdate);
-  const Script erase = writing(lua::kErase);
-  const Script append = writing(lua::kAppend);
-  const Script pop = writing(lua::kPop);
-  const Script erase_item = writing(lua::kEraseItem);
-  const Script get = reading(lua::kGet);
-  const Script list = reading(lua::kList);
-  const Script window = reading(lua::kWindow);
-  const Script get_item = reading(lua::kGetItem);
-};
-
 /// How long the answer to a request with an idempotency key is kept, as the steps take it.
 const std::string kRecordLifetime =
     std::to_string(keyspace::rule(keyspace::Family::conversation_idempotency).lifetime.count());
 
-const Steps& steps() {
-  static const Steps all;
-  return all;
-}
-
-Error no_conversation(std::string_view id) {
-  return {ErrorKind::not_found, "conversation_not_found", fmt::format("Conversation with id '{}' not found.", id)};
-}
-
-Error no_item(std::string_view item_id, std::string_view id) {
-  return {ErrorKind::not_found, "item_not_found",
-          fmt::format("Item with id '{}' not found in conversation '{}'.", item_id, id)};
-}
-
-Error duplicate(std::string_view item_id) {
-  return Error(ErrorKind::conflict, "item_exists",
-               fmt::format("The conversation has an item with id '{}' already.", item_id),
-               "Leave the id out, or give each item one of its own.")
-      .with_param("items");
-}
-
-Error key_reused() {
-  return {ErrorKind::conflict, "idempotency_key_reused",
-          "This idempotency key came with another request within the last day.",
-          "Use a new key for each request, and the same one only to repeat it unchanged."};
-}
-
-Error stale(std::string_view id) {
-  return {ErrorKind::precondition_failed, "version_mismatch",
-          fmt::format("Conversation '{}' has another version than the one expected.", id),
-          "Read it again and decide anew."};
-}
-
-Error damaged(std::string_view id) {
-  return {ErrorKind::data_corrupt, "conversation_damaged",
-          fmt::format("What Redis holds of conversation '{}' is not what Inkwell wrote.", id),
-          "Check what else writes to this Redis; `inkwell ttl audit` lists foreign keys."};
-}
-
 std::size_t characters_in(std::string_view utf8) {
   return static_cast<std::size_t>(std::ranges::count_if(utf8, [](unsigned char c) { return (c & 0xC0U) != 0x80U; }));
-}
-
-std::string text_of(const Metadata& metadata) {
-  boost::json::object object;
-  for (const auto& [key, value] : metadata) object[key] = value;
-  return boost::json::serialize(object);
 }
 
 void add_items(std::vector<std::string>& arguments, const std::vector<NewItem>& items) {
@@ -104,55 +38,10 @@ void add_items(std::vector<std::string>& arguments, const std::vector<NewItem>& 
   }
 }
 
-Result<Conversation> conversation_of(View view, std::string id) {
-  if (view.size() != 5) return std::unexpected(damaged(id));
-  const auto created = view[0].integer();
-  const auto version = view[1].integer();
-  const auto lifetime = view[3].integer();
-  const auto expires = view[4].integer();
-  if (!created || !version || !lifetime || !expires) return std::unexpected(damaged(id));
-  Conversation conversation;
-  conversation.id = std::move(id);
-  conversation.created_at = *created;
-  conversation.version = *version;
-  conversation.metadata = view[2].text();
-  conversation.lifetime = std::chrono::milliseconds(*lifetime);
-  conversation.expires_at = *expires / 1000;
-  return conversation;
-}
-
-Item item_of(std::string_view id, std::string_view rest) {
-  std::string json;
-  json.reserve(id.size() + rest.size() + 8);
-  json += R"({"id":")";
-  json += id;
-  json += '"';
-  json += rest;
-  return {std::string(id), std::move(json)};
-}
-
-/// The items of a flat answer {id, json, ...}.
-std::vector<Item> items_of(View flat) {
-  std::vector<Item> items;
-  items.reserve(flat.size() / 2);
-  for (auto part = flat.begin(); part != flat.end(); ++part) {
-    const auto id = (*part).text();
-    if (++part == flat.end()) break;
-    items.push_back(item_of(id, (*part).text()));
-  }
-  return items;
-}
-
 /// Whether a step answered {'duplicate', id}.
 bool is_duplicate(View view) { return view.size() == 2 && view[0].text() == "duplicate"; }
 
 }  // namespace
-
-bool is_conversation_id(std::string_view id) noexcept {
-  if (!id.starts_with("conv_")) return false;
-  id.remove_prefix(5);
-  return id.size() == kConversationHex && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 Result<void> check_metadata(const Metadata& metadata) {
   const auto refuse = [](std::string message) {
@@ -228,7 +117,7 @@ awaitable<Result<Conversation>> Conversations::create(NewConversation wanted, Wr
   if (!good) co_return std::unexpected(std::move(good.error()));
   good = check_lifetime(wanted.lifetime);
   if (!good) co_return std::unexpected(std::move(good.error()));
-  std::string id = "conv_" + random_hex(kConversationHex / 2);
+  std::string id = new_conversation_id();
   if (!write.idempotency_key.empty()) {
     auto reserved = co_await reserve(std::move(id), write);
     if (!reserved) co_return std::unexpected(std::move(reserved.error()));

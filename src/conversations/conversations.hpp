@@ -71,6 +71,14 @@ struct Change {
   std::optional<std::chrono::milliseconds> lifetime;
 };
 
+/// What a copy of a conversation is to be like; what is absent is as in the one copied.
+struct Fork {
+  Fork() = default;
+  std::string last_item;  ///< the id of the last item to be in it; empty: the newest
+  std::optional<Metadata> metadata;
+  std::optional<std::chrono::milliseconds> lifetime;
+};
+
 /// Items that were appended or popped, and the version that the conversation has since.
 struct Items {
   std::vector<Item> items;
@@ -100,6 +108,10 @@ class Conversations {
   boost::asio::awaitable<Result<Items>> append(std::string id, std::vector<NewItem> items, Write write);
   /// Removes the newest items, up to `most`, and answers them, the oldest first; nobody else gets the same ones.
   boost::asio::awaitable<Result<Items>> pop(std::string id, int most, Write write);
+  /// A new conversation with copies of the items up to one, which keep their ids. Bounded memory however many they are;
+  /// items deleted meanwhile may or may not be in it. Ended half-way, it leaves nothing but keys that expire, under an
+  /// id nobody knows. `write` counts for its key only.
+  boost::asio::awaitable<Result<Conversation>> fork(std::string id, Fork wanted, Write write);
   /// A page of 1 to kMaxPage items; `after` is the id of the item to go on after (its deletion since doesn't matter),
   /// or empty.
   boost::asio::awaitable<Result<Page>> list(std::string id, Order order, int limit, std::string after);
@@ -115,6 +127,7 @@ class Conversations {
                                                     std::vector<std::string> arguments);
   boost::asio::awaitable<Result<redis::Reply>> write_step(const redis::Script& script, std::string id,
                                                           std::vector<std::string> arguments, Write write);
+  boost::asio::awaitable<Result<Conversation>> copy(std::string from, std::string to, std::vector<std::string> head);
   boost::asio::awaitable<Result<std::string>> reserve(std::string proposed, Write write);
 
   keyspace::Store& store_;

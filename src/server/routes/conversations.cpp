@@ -187,6 +187,31 @@ asio::awaitable<HandlerResult> pop(Worker& worker, HttpRequest& request) {
   co_return with_version(items_response(popped->items, false), popped->version);
 }
 
+/// {"item_id", "metadata", "expires_after"}, each of which may be left out.
+asio::awaitable<HandlerResult> fork(Worker& worker, HttpRequest& request) {
+  if (auto none = foreign_id(request)) co_return std::move(*none);
+  auto write = write_of(request);
+  if (!write) co_return error_response(write.error());
+  auto body = optional_json_object_body(request);
+  if (!body) co_return error_response(body.error());
+  const auto last = optional_string(*body, "item_id");
+  if (!last) co_return error_response(last.error());
+  auto lifetime = lifetime_of(*body);
+  if (!lifetime) co_return error_response(lifetime.error());
+  conversations::Fork wanted;
+  wanted.last_item = last->value_or("");
+  wanted.lifetime = *lifetime;
+  if (body->contains("metadata")) {
+    auto metadata = metadata_of(*body);
+    if (!metadata) co_return error_response(metadata.error());
+    wanted.metadata = std::move(*metadata);
+  }
+  std::string id(request.path_param("id"));
+  auto made = co_await worker.conversations().fork(std::move(id), std::move(wanted), std::move(*write));
+  if (!made) co_return write_error(made.error());
+  co_return conversation_response(*made);
+}
+
 asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
   if (auto none = foreign_id(request)) co_return std::move(*none);
   const auto limits = window_of(request);
@@ -240,6 +265,7 @@ void add_conversation_routes(Router& router) {
   router.add({.method = verb::get, .path = "/v1/conversations/{id}", .handler = retrieve});
   router.add({.method = verb::post, .path = "/v1/conversations/{id}", .handler = update});
   router.add({.method = verb::delete_, .path = "/v1/conversations/{id}", .handler = erase});
+  router.add({.method = verb::post, .path = "/v1/conversations/{id}/fork", .handler = fork});
   router.add({.method = verb::get, .path = "/v1/conversations/{id}/items", .handler = list});
   router.add({.method = verb::post, .path = "/v1/conversations/{id}/items", .handler = append});
   router.add({.method = verb::post, .path = "/v1/conversations/{id}/items/pop", .handler = pop});

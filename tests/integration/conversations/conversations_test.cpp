@@ -528,5 +528,118 @@ TEST_F(ConversationsTest, AWriteSlidesTheLifetimeOnlyOnceAThirtiethOfItIsGone) {
   EXPECT_EQ(after, std::vector<std::int64_t>(3, after[0]));
 }
 
+asio::awaitable<std::string> forked(Conversations& conversations, std::string id, std::string last_item) {
+  Fork wanted;
+  wanted.last_item = std::move(last_item);
+  const Write plain;
+  auto made = co_await conversations.fork(std::move(id), std::move(wanted), plain);
+  if (!made) throw std::runtime_error(made.error().to_string());
+  co_return made->id;
+}
+
+asio::awaitable<void> forks(Conversations& conversations) {
+  const Write plain;
+  std::vector<NewItem> items;
+  for (int i = 0; i < 300; ++i) items.push_back(user_says(std::to_string(i)));
+  items[5].client_id = "mine";
+  items[299].client_id = "last";
+  const std::string id = co_await created(conversations);
+  auto stored = co_await conversations.append(id, items, plain);
+  auto erased = co_await conversations.erase_item(id, stored->items.at(7).id, plain);
+  const std::string part = co_await forked(conversations, id, stored->items.at(250).id);
+  const auto of_part = co_await texts(conversations, part, Order::ascending, 100);
+  EXPECT_EQ(of_part.size(), 250U);
+  EXPECT_EQ(of_part.back(), "250");
+  auto got = co_await conversations.get(part);
+  EXPECT_EQ(got->metadata, R"({"topic":"demo"})");
+  auto mine = co_await conversations.item(part, "mine");
+  EXPECT_EQ(text_of(*mine), "5");
+  auto ours = co_await conversations.item(part, stored->items.at(250).id);
+  EXPECT_EQ(text_of(*ours), "250");
+  auto beyond = co_await conversations.item(part, stored->items.at(251).id);
+  EXPECT_EQ(beyond.error().code(), "item_not_found");
+  std::vector<NewItem> other(1, user_says("otherwise"));
+  other[0].client_id = "last";  // free in the fork
+  auto appended = co_await conversations.append(part, std::move(other), plain);
+  EXPECT_TRUE(appended);
+  const auto whole = co_await texts(conversations, id, Order::ascending, 100);
+  EXPECT_EQ(whole.size(), 299U);
+  EXPECT_EQ(whole.back(), "299");
+  const std::string copy = co_await forked(conversations, id, "");
+  const auto of_copy = co_await texts(conversations, copy, Order::ascending, 100);
+  EXPECT_EQ(of_copy, whole);
+  Fork wrong;
+  wrong.last_item = stored->items.at(7).id;
+  auto refused = co_await conversations.fork(id, std::move(wrong), plain);
+  EXPECT_EQ(refused.error().code(), "item_not_found");
+}
+
+TEST_F(ConversationsTest, AForkHasTheItemsUpToOneAndGoesItsOwnWay) { run_on(io_, forks(*conversations_)); }
+
+asio::awaitable<void> same_fork(Conversations& conversations, std::string id, std::set<std::string>& ids) {
+  Fork wanted;
+  Write write = with_key("fork", 'a');
+  auto made = co_await conversations.fork(std::move(id), std::move(wanted), std::move(write));
+  if (!made) throw std::runtime_error(made.error().to_string());
+  ids.insert(made->id);
+}
+
+asio::awaitable<void> duplicate_forks(Conversations& conversations) {
+  const std::string id = co_await created(conversations);  // without items: a fork of nothing is one too
+  std::set<std::string> made;
+  Gate gate(co_await asio::this_coro::executor);
+  for (int i = 0; i < 8; ++i) gate.spawn("fork", same_fork(conversations, id, made));
+  co_await gate.wait_until_empty();
+  EXPECT_EQ(made.size(), 1U);
+}
+
+TEST_F(ConversationsTest, DuplicatesOfAForkLeaveOne) {
+  run_on(io_, duplicate_forks(*conversations_));
+  EXPECT_EQ(server_.cli({"DBSIZE"}), "3");  // the two conversations, and what settled the fork's id
+}
+
+/// Goes through a conversation in pages while others append and delete: what was there all along comes once, in order.
+asio::awaitable<void> page_under_change(Conversations& conversations, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const Write plain;
+  std::vector<NewItem> items;
+  for (int i = 0; i < 60; ++i) items.push_back(user_says(std::to_string(i)));
+  const std::string id = co_await created(conversations);
+  auto stored = co_await conversations.append(id, std::move(items), plain);
+  std::vector<std::string> lasting;
+  std::vector<std::string> doomed;
+  for (const auto& item : stored->items) (random() % 3 == 0 ? doomed : lasting).push_back(item.id);
+  std::ranges::shuffle(doomed, random);
+  const auto order = random() % 2 == 0 ? Order::ascending : Order::descending;
+  std::vector<std::string> seen;
+  std::string after;
+  for (bool more = true; more && seen.size() < 500;) {
+    auto page = co_await conversations.list(id, order, 1 + static_cast<int>(random() % 9), after);
+    for (const auto& item : page->items) seen.push_back(item.id);
+    if (!page->items.empty()) after = page->items.back().id;
+    more = page->has_more;
+    for (int i = 0; i < 3 && !doomed.empty(); ++i) {
+      auto erased = co_await conversations.erase_item(id, doomed.back(), plain);
+      EXPECT_TRUE(erased);
+      doomed.pop_back();
+    }
+    if (seen.size() > 100) continue;
+    std::vector<NewItem> another(1, user_says("new"));
+    auto appended = co_await conversations.append(id, std::move(another), plain);
+    EXPECT_TRUE(appended);
+  }
+  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), seen.size());
+  std::erase_if(seen, [&](const std::string& one) { return std::ranges::find(lasting, one) == lasting.end(); });
+  if (order == Order::descending) std::ranges::reverse(seen);
+  EXPECT_EQ(seen, lasting);
+}
+
+TEST_F(ConversationsTest, PagesShowWhatLastsOnceAndInOrderWhileOthersAppendAndDelete) {
+  const char* const given = std::getenv("INKWELL_SEED");
+  const std::uint64_t seed = given != nullptr ? std::stoull(given) : random_seed();
+  SCOPED_TRACE("INKWELL_SEED=" + std::to_string(seed));
+  for (std::uint64_t round = 0; round < 5; ++round) run_on(io_, page_under_change(*conversations_, seed + round));
+}
+
 }  // namespace
 }  // namespace inkwell::conversations

@@ -1,0 +1,104 @@
+#include "conversations/answers.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "base/random.hpp"
+
+namespace inkwell::conversations {
+namespace {
+
+using redis::View;
+
+constexpr std::size_t kConversationHex = 48;
+
+}  // namespace
+
+bool is_conversation_id(std::string_view id) noexcept {
+  if (!id.starts_with("conv_")) return false;
+  id.remove_prefix(5);
+  return id.size() == kConversationHex && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::string new_conversation_id() { return "conv_" + random_hex(kConversationHex / 2); }
+
+Error no_conversation(std::string_view id) {
+  return {ErrorKind::not_found, "conversation_not_found", fmt::format("Conversation with id '{}' not found.", id)};
+}
+
+Error no_item(std::string_view item_id, std::string_view id) {
+  return {ErrorKind::not_found, "item_not_found",
+          fmt::format("Item with id '{}' not found in conversation '{}'.", item_id, id)};
+}
+
+Error duplicate(std::string_view item_id) {
+  return Error(ErrorKind::conflict, "item_exists",
+               fmt::format("The conversation has an item with id '{}' already.", item_id),
+               "Leave the id out, or give each item one of its own.")
+      .with_param("items");
+}
+
+Error key_reused() {
+  return {ErrorKind::conflict, "idempotency_key_reused",
+          "This idempotency key came with another request within the last day.",
+          "Use a new key for each request, and the same one only to repeat it unchanged."};
+}
+
+Error stale(std::string_view id) {
+  return {ErrorKind::precondition_failed, "version_mismatch",
+          fmt::format("Conversation '{}' has another version than the one expected.", id),
+          "Read it again and decide anew."};
+}
+
+Error damaged(std::string_view id) {
+  return {ErrorKind::data_corrupt, "conversation_damaged",
+          fmt::format("What Redis holds of conversation '{}' is not what Inkwell wrote.", id),
+          "Check what else writes to this Redis; `inkwell ttl audit` lists foreign keys."};
+}
+
+std::string text_of(const Metadata& metadata) {
+  boost::json::object object;
+  for (const auto& [key, value] : metadata) object[key] = value;
+  return boost::json::serialize(object);
+}
+
+Result<Conversation> conversation_of(View view, std::string id) {
+  if (view.size() != 5) return std::unexpected(damaged(id));
+  const auto created = view[0].integer();
+  const auto version = view[1].integer();
+  const auto lifetime = view[3].integer();
+  const auto expires = view[4].integer();
+  if (!created || !version || !lifetime || !expires) return std::unexpected(damaged(id));
+  Conversation conversation;
+  conversation.id = std::move(id);
+  conversation.created_at = *created;
+  conversation.version = *version;
+  conversation.metadata = view[2].text();
+  conversation.lifetime = std::chrono::milliseconds(*lifetime);
+  conversation.expires_at = *expires / 1000;
+  return conversation;
+}
+
+Item item_of(std::string_view id, std::string_view rest) {
+  std::string json;
+  json.reserve(id.size() + rest.size() + 8);
+  json += R"({"id":")";
+  json += id;
+  json += '"';
+  json += rest;
+  return {std::string(id), std::move(json)};
+}
+
+std::vector<Item> items_of(View flat) {
+  std::vector<Item> items;
+  items.reserve(flat.size() / 2);
+  for (auto part = flat.begin(); part != flat.end(); ++part) {
+    const auto id = (*part).text();
+    if (++part == flat.end()) break;
+    items.push_back(item_of(id, (*part).text()));
+  }
+  return items;
+}
+
+}  // namespace inkwell::conversations

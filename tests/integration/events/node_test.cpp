@@ -1,5 +1,6 @@
 #include "events/node.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "events/selector.hpp"
@@ -70,6 +71,43 @@ TEST(Node, StartsALiveReaderAtTheTailAndAnotherAtTheOldest) {
   EXPECT_EQ(tail(all.ids, 100), later);
   EXPECT_EQ(std::vector<EventId>(all.ids.begin(), all.ids.begin() + 100), before);
   EXPECT_TRUE(all.gaps.empty());
+}
+
+/// Reads of logs that the server has answered since it was started.
+std::size_t log_reads(const RedisServer& server) {
+  const std::string stats = server.cli({"INFO", "commandstats"});
+  std::size_t reads = 0;
+  for (const std::string_view name : {"cmdstat_xrange:calls=", "cmdstat_xrevrange:calls="}) {
+    const auto at = stats.find(name);
+    if (at != std::string::npos) reads += std::stoul(stats.substr(at + name.size()));
+  }
+  return reads;
+}
+
+TEST(Node, ServesThousandsThatComeBackAtOnceToANodeThatJustStartedWithAHandfulOfReads) {
+  RedisServer server;
+  NodeOptions options;
+  options.chain.prefill = 16;  // so that what they missed is not in the ring
+  std::vector<EventId> ids;
+  {
+    World before(server, 1, options);
+    ids = before.publish("news", 200);
+  }
+  server.cli({"CONFIG", "RESETSTAT"});
+  World world(server, 2, options);
+  std::deque<Listener> listeners;
+  for (std::size_t i = 0; i < 2000; ++i) {
+    auto& listener = listeners.emplace_back();
+    ASSERT_TRUE(world.nodes[i % 2]->follow(listener, "news", after(ids[145 + i % 10])));  // some 50 behind
+  }
+  ASSERT_TRUE(world.wait_for(
+      [&] { return std::ranges::all_of(listeners, [&](const Listener& each) { return each.last() == ids.back(); }); }));
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    ASSERT_EQ(listeners[i].ids, tail(ids, 146 + i % 10));
+    ASSERT_TRUE(listeners[i].gaps.empty());
+  }
+  EXPECT_LT(log_reads(server), 50U);
+  EXPECT_GT(world.stats().history_reads, 0U);  // they were not in the ring
 }
 
 TEST(Node, ResumesFromTheRingWithoutReadingTheLog) {

@@ -1,5 +1,7 @@
 #include <inkwell/redis/request.hpp>
 
+#include "redis/spare_wire.hpp"
+
 namespace inkwell::redis {
 namespace {
 
@@ -14,6 +16,7 @@ void append_header(std::string& wire, char type, std::size_t count) {
 }  // namespace
 
 void Request::begin(std::size_t arguments) {
+  if (commands_ == 0 && wire_.capacity() <= std::string().capacity()) wire_ = take_spare_wire();
   append_header(wire_, '*', arguments);
   ++commands_;
 }

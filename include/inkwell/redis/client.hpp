@@ -39,7 +39,10 @@ struct ClientStats {
   std::uint64_t unknown = 0;   ///< calls that ended with an unknown outcome
   std::uint64_t resent = 0;    ///< idempotent commands sent again after a loss
   std::uint64_t rejected = 0;  ///< refused because a queue was full
-  std::uint64_t connects = 0;  ///< successful handshakes
+  BreakerState breaker = BreakerState::closed;
+  std::uint64_t breaker_opened = 0;   ///< how often
+  std::uint64_t breaker_refused = 0;  ///< commands refused while it was open
+  std::uint64_t connects = 0;         ///< successful handshakes
   std::uint64_t connect_failures = 0;
   std::uint64_t writes = 0;  ///< write system calls
   std::uint64_t bytes_written = 0;

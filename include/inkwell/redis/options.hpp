@@ -65,9 +65,36 @@ struct Endpoint {
 /// Every refusal names the part at fault and never repeats the password.
 Result<Endpoint> parse_url(std::string_view url);
 
+/// As whom to speak to a server.
+struct Credentials {
+  std::string username;  ///< empty means "default"
+  std::string password;
+};
+
+/// When a client gives a server up for the moment. While it has (open), calls fail at once with ErrorKind::unavailable
+/// ("redis_circuit_open", with retry_after()) and nothing is sent but the link's own probes: its attempts to connect,
+/// and a PING over a connection that is up but silent (half-open). Any answer of the server closes it again. It never
+/// depends on callers.
+struct BreakerOptions {
+  unsigned failures = 5;  ///< failed attempts to connect, lost connections and timed-out commands without any answer in
+                          ///< between, at least so many ...
+  std::chrono::milliseconds open_after{2000};  ///< ... over at least so long; 0 failures: never
+  std::chrono::milliseconds probe_every{500};  ///< over a connection that is up
+};
+
+enum class BreakerState : std::uint8_t { closed, open, half_open };
+
 /// What a link does, for whoever logs or counts it.
 struct LinkEvent {
-  enum class Kind : std::uint8_t { connecting, connected, connect_failed, lost, closed };
+  enum class Kind : std::uint8_t {
+    connecting,
+    connected,
+    connect_failed,
+    lost,
+    closed,
+    breaker_opened,
+    breaker_closed
+  };
   Kind kind;
   std::string detail;  ///< a sentence; never holds a secret
 };
@@ -84,6 +111,10 @@ struct Options {
       5000};  ///< ... and the connection is lost when nothing comes for so long after it
   std::chrono::milliseconds backoff_base{10};
   std::chrono::milliseconds backoff_cap{2000};
+  BreakerOptions breaker;  ///< of a Client only
+  /// Asked before each handshake, in place of the endpoint's user and password: for those that are rotated. Called on
+  /// the link's executor; must not throw or block. (A connection that is up is re-authenticated by sending it AUTH.)
+  std::function<Credentials()> credentials;
 
   std::size_t max_queued_requests = 65536;    ///< waiting to be written or answered; beyond: ErrorKind::overloaded
   std::size_t max_queued_bytes = 256u << 20;  ///< of requests not yet written; beyond: ErrorKind::overloaded

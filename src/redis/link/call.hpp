@@ -47,6 +47,11 @@ struct Call {
     ++answered;
   }
 
+  std::vector<Result<Reply>> take_answers() {
+    if (commands == 1) answers.push_back(std::move(single));
+    return std::move(answers);
+  }
+
   std::string wire;  ///< the request; kept until the call ends because it may have to be sent again
   std::uint32_t commands;
   std::uint32_t answered = 0;

@@ -15,6 +15,38 @@ namespace {
 
 Error closed() { return {ErrorKind::cancelled, "redis_closed", "The Redis client is closed."}; }
 
+asio::awaitable<Result<Reply>> by_link(link::Link& link, Request request, CallOptions options) {
+  link::Call call(std::move(request).wire(), 1, options.idempotent);
+  if (!link.ask(call, options.timeout)) co_return std::move(call.single);
+  auto answered = link.wait(call);
+  co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
+  co_return std::move(call.single);
+}
+
+asio::awaitable<std::vector<Result<Reply>>> all_by_link(link::Link& link, Request request, CallOptions options) {
+  const auto commands = static_cast<std::uint32_t>(request.size());
+  if (commands == 0) co_return std::vector<Result<Reply>>();
+  link::Call call(std::move(request).wire(), commands, options.idempotent);
+  if (!link.ask(call, options.timeout)) co_return call.take_answers();
+  auto answered = link.wait(call);
+  co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
+  co_return call.take_answers();
+}
+
+using ClusterPtr = std::shared_ptr<cluster::Cluster>;
+
+asio::awaitable<Result<Reply>> by_cluster(ClusterPtr cluster, Request request, CallOptions options) {
+  auto answer = co_await cluster->execute(std::move(request).wire(), options);
+  co_return answer;
+}
+
+asio::awaitable<std::vector<Result<Reply>>> all_by_cluster(ClusterPtr cluster, Request request, CallOptions options) {
+  const std::size_t commands = request.size();
+  if (commands == 0) co_return std::vector<Result<Reply>>();
+  auto answers = co_await cluster->execute_all(std::move(request).wire(), commands, options);
+  co_return answers;
+}
+
 }  // namespace
 
 /// One of the two.
@@ -43,43 +75,19 @@ Client::Client(asio::any_io_executor executor, Options options) : impl_(std::mak
 
 Client::~Client() { impl_->close(); }
 
+// Not coroutines themselves: a frame that has room for the cluster's way too would be too large for Asio to use again,
+// and each command would cost an allocation.
 asio::awaitable<Result<Reply>> Client::execute(Request request, CallOptions options) {
   if (request.size() != 1) throw std::logic_error("redis::Client::execute takes a request of exactly one command");
-  if (!impl_->link) [[unlikely]] {
-    const auto cluster = impl_->cluster;
-    auto answer = co_await cluster->execute(std::move(request).wire(), options);
-    co_return answer;
-  }
-  link::Link& link = *impl_->link;
-  link::Call call(std::move(request).wire(), 1, options.idempotent);
-  auto refused = link.submit(call, options.timeout);
-  if (refused) co_return std::unexpected(std::move(*refused));
-  auto answered = link.wait(call);
-  co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
-  co_return std::move(call.single);
+  if (!impl_->link) [[unlikely]]
+    return by_cluster(impl_->cluster, std::move(request), options);
+  return by_link(*impl_->link, std::move(request), options);
 }
 
 asio::awaitable<std::vector<Result<Reply>>> Client::execute_all(Request request, CallOptions options) {
-  const auto commands = static_cast<std::uint32_t>(request.size());
-  std::vector<Result<Reply>> answers;
-  if (commands == 0) co_return answers;
-  if (!impl_->link) [[unlikely]] {
-    const auto cluster = impl_->cluster;
-    answers = co_await cluster->execute_all(std::move(request).wire(), commands, options);
-    co_return answers;
-  }
-  link::Link& link = *impl_->link;
-  link::Call call(std::move(request).wire(), commands, options.idempotent);
-  auto refused = link.submit(call, options.timeout);
-  if (refused) {
-    answers.assign(commands, std::unexpected(*refused));
-    co_return answers;
-  }
-  auto answered = link.wait(call);
-  co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
-  if (commands > 1) co_return std::move(call.answers);
-  answers.push_back(std::move(call.single));
-  co_return answers;
+  if (!impl_->link) [[unlikely]]
+    return all_by_cluster(impl_->cluster, std::move(request), options);
+  return all_by_link(*impl_->link, std::move(request), options);
 }
 
 asio::awaitable<Result<Reply>> Client::run(const Script& script, std::vector<std::string> keys,

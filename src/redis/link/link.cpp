@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/random.hpp"
+#include "redis/link/server_error.hpp"
 #include "redis/topology.hpp"
 
 namespace inkwell::redis::link {
@@ -14,12 +15,17 @@ Link::Link(const asio::any_io_executor& executor, const Options& options, Policy
                 this->options().endpoint.to_string(),
                 Backoff(this->options().backoff_base, this->options().backoff_cap, random_seed())),
       invalidations_(invalidations ? std::move(invalidations)
-                                   : std::make_shared<Invalidations>(this->options().tracking)) {}
+                                   : std::make_shared<Invalidations>(this->options().tracking)),
+      breaker_(policy.reconnects && policy.patient ? options.breaker : BreakerOptions{.failures = 0}) {}
 
 // ---- Calls ----
 
 std::optional<Error> Link::submit(Call& call, std::chrono::milliseconds timeout) {
   if (closed_) return closed_;
+  if (!breaker_.admits()) [[unlikely]] {
+    breaker_refused_ += call.commands;
+    return circuit_open();
+  }
   // Within a turn one look at the clock serves all: what is asked then is asked now.
   const auto now = in_turn_ ? now_ : Clock::now();
   call.deadline = now + (timeout.count() > 0 ? timeout : options().command_timeout);
@@ -28,6 +34,13 @@ std::optional<Error> Link::submit(Call& call, std::chrono::milliseconds timeout)
   wake_at(call.deadline);
   if (!in_turn_ && ready()) turn_soon();
   return std::nullopt;
+}
+
+bool Link::ask(Call& call, std::chrono::milliseconds timeout) {
+  const auto refused = submit(call, timeout);
+  if (!refused) return true;
+  while (call.answered < call.commands) call.answer(std::unexpected(*refused));
+  return false;
 }
 
 void Link::cancel(Call& call) {
@@ -43,6 +56,31 @@ void Link::close(const Error& why) {
   shut();
   if (!in_turn_) turn_soon();
 }
+
+// ---- The breaker ----
+
+Error Link::circuit_open() const {
+  const auto& why = offline();
+  if (why && why->kind() != ErrorKind::unavailable) return *why;  // a person has to put that right
+  return Error(ErrorKind::unavailable, "redis_circuit_open",
+               "Redis at " + options().endpoint.to_string() +
+                   " has been given up for the moment: " + (why ? why->message() : std::string("it does not answer.")),
+               "It is probed all the time; retry in a moment.")
+      .with_retry_after(breaker_.probe_every());
+}
+
+void Link::failed() {
+  const auto now = Clock::now();
+  const bool opened = breaker_.failed(now);
+  if (breaker_.next_probe() > now) wake_at(breaker_.next_probe());
+  if (!opened) return;
+  ++breaker_opened_;
+  const Error why = circuit_open();
+  pipeline_.end_queued(why);
+  emit(LinkEvent::Kind::breaker_opened, why.message());
+}
+
+void Link::on_connecting() { breaker_.probing(Clock::now()); }
 
 // ---- Turns: resuming whoever has answers, then writing, in one piece, whatever they ask ----
 
@@ -75,13 +113,16 @@ void Link::flush() {
 
 void Link::on_ready() {
   now_ = Clock::now();
+  if (breaker_.answered()) emit(LinkEvent::Kind::breaker_closed, server().to_string());
   flush();
 }
 
 void Link::on_answer(Reply reply) {
   if (reply.view().type() == Type::push) [[unlikely]]
     return pushed(reply.view());
-  const bool demoted = reply.view().is_error() && reply.view().text().starts_with("READONLY");
+  const bool demoted = reply.view().is_error() && reaction_to(reply.view().text()) == Reaction::move;
+  if (breaker_.answered()) [[unlikely]]
+    emit(LinkEvent::Kind::breaker_closed, server().to_string());
   if (pipeline_.answer(std::move(reply), connection().last_read())) {
     if (demoted) [[unlikely]] {
       look_for_another({ErrorKind::unavailable, "redis_connection_lost",
@@ -109,6 +150,7 @@ void Link::on_lost(const Error& cause, bool garbled, bool again) {
   if (!again) closed_ = cause;
   invalidations_->invalidate_all();
   pipeline_.lost(cause, garbled ? Pipeline::Blame::first : Pipeline::Blame::nobody, again);
+  failed();
   turn_soon();
 }
 
@@ -116,6 +158,7 @@ void Link::on_lost(const Error& cause, bool garbled, bool again) {
 void Link::on_connect_failed(const Error& why, bool refused_for_good, bool again) {
   if (!again) closed_ = why;
   if (refused_for_good || !again || !policy().patient) pipeline_.end_queued(why);
+  failed();
   turn_soon();
 }
 
@@ -125,8 +168,11 @@ void Link::send_ping() {
 }
 
 Link::Clock::time_point Link::on_time(Clock::time_point now) {
+  const auto timeouts = pipeline_.counters().timeouts;
   pipeline_.expire(now, offline());
-  const auto next = pipeline_.next_deadline(now);
+  if (pipeline_.counters().timeouts != timeouts) failed();
+  if (ready() && breaker_.probe_due(now)) send_ping();
+  const auto next = std::min(pipeline_.next_deadline(now), ready() ? breaker_.next_probe() : Clock::time_point::max());
   turn();
   return next;
 }
@@ -143,6 +189,9 @@ ClientStats Link::stats() const noexcept {
   stats.unknown = counted.unknown;
   stats.resent = counted.resent;
   stats.rejected = counted.rejected;
+  stats.breaker = breaker_.state();
+  stats.breaker_opened = breaker_opened_;
+  stats.breaker_refused = breaker_refused_;
   stats.connects = total.connects;
   stats.connect_failures = total.failures;
   stats.writes = total.writes;

@@ -15,6 +15,7 @@
 #include "redis/link/call.hpp"
 #include "redis/link/pipeline.hpp"
 #include "redis/link/session.hpp"
+#include "redis/resilience/breaker.hpp"
 
 namespace inkwell::redis::link {
 
@@ -27,6 +28,8 @@ class Link final : public Session {
   /// Takes `call` in, its deadline `timeout` from now (zero: the default); or says why not, and the call is not to be
   /// waited for.
   std::optional<Error> submit(Call& call, std::chrono::milliseconds timeout);
+  /// The same; false when it was refused: it has its answers then. (An Error less in the caller's frame.)
+  bool ask(Call& call, std::chrono::milliseconds timeout);
   /// Awaitable: returns when `call`, just submitted, has its answers. Cancelling it ends the call, not the connection.
   auto wait(Call& call) {
     return asio::async_initiate<const asio::deferred_t&, void()>(Initiate{this, &call}, asio::deferred);
@@ -71,6 +74,7 @@ class Link final : public Session {
     }
   };
 
+  void on_connecting() override;
   void on_ready() override;
   void on_answer(Reply reply) override;
   void on_turn_end() override;
@@ -81,6 +85,8 @@ class Link final : public Session {
 
   void cancel(Call& call);
   void pushed(View push);
+  void failed();
+  Error circuit_open() const;
   void flush();
   void turn();
   void turn_soon();
@@ -88,6 +94,9 @@ class Link final : public Session {
 
   Pipeline pipeline_;
   const std::shared_ptr<Invalidations> invalidations_;
+  Breaker breaker_;
+  std::uint64_t breaker_opened_ = 0;
+  std::uint64_t breaker_refused_ = 0;
   std::optional<Error> closed_;
   Clock::time_point now_{};  ///< of the turn under way
   bool in_turn_ = false;

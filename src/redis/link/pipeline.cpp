@@ -2,6 +2,7 @@
 
 #include "redis/link/encoded.hpp"
 #include "redis/link/server_error.hpp"
+#include "redis/spare_wire.hpp"
 
 namespace inkwell::redis::link {
 namespace {
@@ -21,6 +22,7 @@ Error with_unknown_outcome(const Error& cause) {
 
 Call::~Call() {
   if (pipeline != nullptr) pipeline->forget(*this);
+  give_spare_wire(std::move(wire));
 }
 
 Pipeline::Pipeline(Bounds bounds, std::string server, Backoff refusal_backoff)
@@ -209,7 +211,7 @@ bool Pipeline::answer(Reply reply, Clock::time_point now) {
 void Pipeline::refuse(Call* call, std::string_view line) {
   ++counters_.errors;
   if (call == nullptr) return;
-  if (is_refused_for_now(line)) ++call->refused;
+  if (reaction_to(line) == Reaction::wait) ++call->refused;
   call->answer(std::unexpected(server_error(line)));
 }
 

@@ -27,19 +27,12 @@ Error given_up() {
 
 asio::awaitable<std::vector<Result<Reply>>> exchange(link::Link& link, Request request, CallOptions options) {
   const auto commands = static_cast<std::uint32_t>(request.size());
-  std::vector<Result<Reply>> answers;
-  if (commands == 0) co_return answers;
+  if (commands == 0) co_return std::vector<Result<Reply>>();
   link::Call call(std::move(request).wire(), commands, options.idempotent);
-  auto refused = link.submit(call, options.timeout);
-  if (refused) {
-    answers.assign(commands, std::unexpected(*refused));
-    co_return answers;
-  }
+  if (!link.ask(call, options.timeout)) co_return call.take_answers();
   auto answered = link.wait(call);
   co_await std::move(answered);  // NOLINT(performance-move-const-arg): trivially copyable with GCC's libstdc++ only
-  if (commands > 1) co_return std::move(call.answers);
-  answers.push_back(std::move(call.single));
-  co_return answers;
+  co_return call.take_answers();
 }
 
 }  // namespace

@@ -14,11 +14,15 @@ namespace inkwell::redis::link {
 
 class ReadBuffer {
  public:
-  static constexpr std::size_t kChunk = std::size_t{64} << 10;
+  static constexpr std::size_t kChunk = std::size_t{64} << 10;       ///< of a quiet connection ...
+  static constexpr std::size_t kMostChunk = std::size_t{256} << 10;  ///< ... and of one whose reads fill it
 
   /// Room to read into, at least one byte, and enough that the current reply can grow to `wanted` bytes in all.
   std::span<char> prepare(std::size_t wanted);
-  void commit(std::size_t bytes) noexcept { end_ += bytes; }
+  void commit(std::size_t bytes) noexcept {
+    end_ += bytes;
+    if (end_ == chunk_.capacity() && bytes >= chunk_size_ / 2 && chunk_size_ < kMostChunk) chunk_size_ *= 2;
+  }
 
   /// First byte of the current reply, and how many bytes of it and of later ones are here.
   char* data() const noexcept { return chunk_.data() + begin_; }
@@ -33,10 +37,11 @@ class ReadBuffer {
   SharedBytes take_spare() noexcept;
   void keep_spare(SharedBytes chunk) noexcept;
 
+  std::size_t chunk_size_ = kChunk;  ///< of the next chunk
   SharedBytes chunk_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::array<SharedBytes, 8> spares_;  ///< chunks of kChunk bytes that replies may still refer to
+  std::array<SharedBytes, 8> spares_;  ///< chunks of chunk_size_ bytes that replies may still refer to
   std::size_t next_spare_ = 0;
 };
 

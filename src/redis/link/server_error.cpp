@@ -13,19 +13,22 @@ struct Row {
   ErrorKind kind;
   std::string_view remedy;
   std::chrono::milliseconds retry_after{0};
+  Reaction reaction = Reaction::report;
 };
 
 using std::chrono::milliseconds;
 
 // "unavailable" is for what passes without the caller changing anything; nothing was applied in any of these rows.
 constexpr std::array<Row, 24> kRows{{
-    {"LOADING", ErrorKind::unavailable, "Redis is loading its data; retry in a moment.", milliseconds(1000)},
+    {"LOADING", ErrorKind::unavailable, "Redis is loading its data; retry in a moment.", milliseconds(1000),
+     Reaction::wait},
     {"TRYAGAIN", ErrorKind::unavailable, "A slot is being moved; retry in a moment.", milliseconds(200)},
     {"CLUSTERDOWN", ErrorKind::unavailable, "The cluster does not serve this slot now; look at CLUSTER INFO.",
      milliseconds(1000)},
     {"MASTERDOWN", ErrorKind::unavailable, "The replica has lost its master; retry, or use the master.",
      milliseconds(1000)},
-    {"READONLY", ErrorKind::unavailable, "This server is a replica; point the link at the master.", milliseconds(1000)},
+    {"READONLY", ErrorKind::unavailable, "This server is a replica; point the link at the master.", milliseconds(1000),
+     Reaction::move},
     {"BUSY", ErrorKind::unavailable, "A script holds the server; see SCRIPT KILL.", milliseconds(1000)},
     {"UNKILLABLE", ErrorKind::unavailable, "A script that has written holds the server; wait for it.",
      milliseconds(1000)},
@@ -65,6 +68,9 @@ Error server_error(std::string_view line) {
   return error;
 }
 
-bool is_refused_for_now(std::string_view line) noexcept { return first_word(line) == "LOADING"; }
+Reaction reaction_to(std::string_view line) noexcept {
+  const auto* row = std::ranges::find(kRows, first_word(line), &Row::word);
+  return row == kRows.end() ? Reaction::report : row->reaction;
+}
 
 }  // namespace inkwell::redis::link

@@ -65,6 +65,7 @@ void Session::connect() {
   state_ = State::connecting;
   until_ = Clock::now() + options_.connect_timeout;
   wake_at(until_);
+  on_connecting();
   if (!directory_) return open();
   directory_->find([weak = weak_from_this()](const HostPort& at) {
     if (const auto self = weak.lock()) self->connect_to(at);
@@ -101,7 +102,15 @@ void Session::look_for_another(const Error& why) {
 }
 
 void Session::on_open() {
-  handshake_.emplace(options_, server_);
+  if (options_.credentials) {
+    Options options = options_;
+    Credentials current = options_.credentials();
+    options.endpoint.username = std::move(current.username);
+    options.endpoint.password = std::move(current.password);
+    handshake_.emplace(options, server_);
+  } else {
+    handshake_.emplace(options_, server_);
+  }
   // A fresh socket's buffer takes the few hundred bytes of a handshake whole.
   const std::array<std::string_view, 1> pieces{handshake_->wire()};
   connection_->write(pieces);

@@ -55,6 +55,7 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   };
 
   // What a session adds. None is called after shut().
+  virtual void on_connecting() {}
   virtual void on_ready() = 0;
   virtual void on_answer(Reply reply) = 0;  ///< pushes included
   virtual void on_turn_end() = 0;           ///< replies have been handed over, the connection became writable

@@ -18,6 +18,14 @@ TEST(ServerError, EveryKnownErrorHasItsKindAndNoneAnUnknownOutcome) {
       {"BUSY Redis is busy running a script.", ErrorKind::unavailable},
       {"OOM command not allowed", ErrorKind::unavailable},
       {"MISCONF Redis is configured to save", ErrorKind::unavailable},
+      {"UNKILLABLE Sorry the script already executed write commands", ErrorKind::unavailable},
+      {"BUSYGROUP Consumer Group name already exists", ErrorKind::conflict},
+      {"BUSYKEY Target key name already exists.", ErrorKind::conflict},
+      {"NOGROUP No such key", ErrorKind::not_found},
+      {"CROSSSLOT Keys in request don't hash to the same slot", ErrorKind::internal},
+      {"EXECABORT Transaction discarded", ErrorKind::invalid_argument},
+      {"NOTBUSY No scripts in execution right now.", ErrorKind::invalid_argument},
+      {"NOPROTO unsupported protocol version", ErrorKind::invalid_argument},
       {"NOREPLICAS Not enough good replicas", ErrorKind::unavailable},
       {"NOAUTH Authentication required.", ErrorKind::unauthenticated},
       {"WRONGPASS invalid username-password pair", ErrorKind::unauthenticated},
@@ -34,8 +42,16 @@ TEST(ServerError, EveryKnownErrorHasItsKindAndNoneAnUnknownOutcome) {
     EXPECT_EQ(error.retry_after().has_value(), kind == ErrorKind::unavailable) << line;
   }
   EXPECT_EQ(link::server_error("WRONGTYPE Operation").code(), "redis_wrongtype");
-  EXPECT_TRUE(link::is_refused_for_now("LOADING Redis is loading"));
-  EXPECT_FALSE(link::is_refused_for_now("BUSY Redis is busy"));
+}
+
+TEST(ServerError, OnlyALoadingServerIsWaitedForAndOnlyADemotedOneIsLeft) {
+  EXPECT_EQ(link::reaction_to("LOADING Redis is loading"), link::Reaction::wait);
+  EXPECT_EQ(link::reaction_to("READONLY You can't write"), link::Reaction::move);
+  for (const std::string_view line :
+       {"TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "NOSCRIPT x", "BUSY x", "OOM x", "MISCONF x", "NOAUTH x",
+        "WRONGPASS x", "NOPERM x", "NOREPLICAS x", "ERR x", "UNHEARDOF x", ""}) {
+    EXPECT_EQ(link::reaction_to(line), link::Reaction::report) << line;
+  }
 }
 
 TEST(Request, EncodesTextNumbersBytesAndRanges) {

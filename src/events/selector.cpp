@@ -13,4 +13,15 @@ bool TopicSelector::wants(const BroadcastEvent& event) const {
   return has("*") || std::any_of(event.topics.begin(), event.topics.end(), has);
 }
 
+MatcherSelector::MatcherSelector(std::vector<TopicMatcher> matchers, PrivateEvents private_events)
+    : matchers_(std::move(matchers)), private_events_(private_events) {}
+
+bool MatcherSelector::wants(const BroadcastEvent& event) const {
+  if (event.is_private && private_events_ == PrivateEvents::withheld) return false;
+  return std::any_of(matchers_.begin(), matchers_.end(), [&](const TopicMatcher& matcher) {
+    return matcher.matches_all() || std::any_of(event.topics.begin(), event.topics.end(),
+                                                [&](const std::string& topic) { return matcher.matches(topic); });
+  });
+}
+
 }  // namespace inkwell::events

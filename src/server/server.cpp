@@ -57,6 +57,7 @@ Shared::Shared(Options options_)
   add_health_routes(router);
   add_conversation_routes(router);
   add_channel_routes(router);
+  add_mercure_routes(router);
   add_generation_routes(router);
   add_embedding_routes(router);
 }

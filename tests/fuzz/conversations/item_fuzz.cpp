@@ -1,5 +1,6 @@
 // Whatever JSON object comes in: normalising it never crashes, and what would be stored is valid JSON that holds every
-// member, unchanged but for a message's content.
+// member, unchanged but for a message's content; and a window over such items keeps its limits.
+#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "conversations/item.hpp"
+#include "conversations/window.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace json = boost::json;
@@ -28,5 +30,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (json::serialize(*kept) != json::serialize(value)) std::abort();
   }
   (void)inkwell::conversations::raw_elements(raw, "items");
+  const std::string whole = R"({"id":"x")" + item->json;
+  const std::array<std::string_view, 3> items{whole, R"({"type":"reasoning"})", whole};
+  for (const std::size_t most : {1U, 2U, 3U}) {
+    const auto begin = inkwell::conversations::window_begin(items, size % 2 == 0, {.items = most, .tokens = size});
+    if (begin > items.size() || items.size() - begin > most || begin == 2) std::abort();
+  }
   return 0;
 }

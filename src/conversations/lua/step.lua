@@ -42,35 +42,6 @@ local function describe()
   return { tonumber(got[1]), tonumber(got[2]), got[3], tonumber(got[4]), redis.call('PEXPIRETIME', conv) }
 end
 
--- Items come as triples in ARGV from `first` on: an id the client gave or '', the start of an id of ours, the JSON after its id.
--- Returns nil and the id at fault when a client's id is there already; nothing has been written then.
-local function append_items(first)
-  local seen = {}
-  for i = first, #ARGV, 3 do
-    local given = ARGV[i]
-    if given ~= '' then
-      if seen[given] or redis.call('HEXISTS', ids, given) == 1 then return nil, given end
-      seen[given] = true
-    end
-  end
-  local total = math.floor((#ARGV - first + 1) / 3)
-  local number = redis.call('HINCRBY', conv, 'seq', total) - total
-  redis.call('HINCRBY', conv, 'count', total)
-  local made = {}
-  for i = first, #ARGV, 3 do
-    number = number + 1
-    local id = ARGV[i]
-    if id == '' then
-      id = ARGV[i + 1] .. string.format('%016x', number)
-    else
-      redis.call('HSET', ids, id, string.format('%d', number))
-    end
-    redis.call('XADD', items, string.format('%d-0', number), 'id', id, 'json', ARGV[i + 2])
-    made[#made + 1] = id
-  end
-  return made
-end
-
 -- The number of the item that `id` names, or nil. One of ours ends in its number; a client's is looked up.
 local function number_of(id)
   local number = redis.call('HGET', ids, id)
@@ -96,4 +67,33 @@ local function remove(entry)
   redis.call('XDEL', items, entry[1])
   redis.call('HDEL', ids, entry[2][2])
   redis.call('HINCRBY', conv, 'count', -1)
+end
+
+-- Items come as triples in ARGV from `first` on: an id the client gave or '', the start of an id of ours, the JSON after its id.
+-- Returns nil and the id at fault when a given id is there already, be it a client's or one of ours come back; nothing has been written then.
+local function append_items(first)
+  local seen = {}
+  for i = first, #ARGV, 3 do
+    local given = ARGV[i]
+    if given ~= '' then
+      if seen[given] or entry_of(given) then return nil, given end
+      seen[given] = true
+    end
+  end
+  local total = math.floor((#ARGV - first + 1) / 3)
+  local number = redis.call('HINCRBY', conv, 'seq', total) - total
+  redis.call('HINCRBY', conv, 'count', total)
+  local made = {}
+  for i = first, #ARGV, 3 do
+    number = number + 1
+    local id = ARGV[i]
+    if id == '' then
+      id = ARGV[i + 1] .. string.format('%016x', number)
+    else
+      redis.call('HSET', ids, id, string.format('%d', number))
+    end
+    redis.call('XADD', items, string.format('%d-0', number), 'id', id, 'json', ARGV[i + 2])
+    made[#made + 1] = id
+  end
+  return made
 end

@@ -111,6 +111,10 @@ asio::awaitable<void> items_come_and_go(Conversations& conversations) {
   EXPECT_EQ(page->items.size(), 2U);  // a refused batch leaves nothing behind
   auto ours = co_await conversations.item(id, page->items.at(0).id);
   EXPECT_EQ(text_of(*ours), "one");
+  std::vector<NewItem> come_back(1, user_says("one"));  // as a client sends that gives back what it was given
+  come_back[0].client_id = page->items.at(0).id;
+  auto there = co_await conversations.append(id, std::move(come_back), plain);
+  EXPECT_EQ(there.error().code(), "item_exists");
   std::string forged = page->items.at(0).id;
   forged[5] = forged[5] == 'a' ? 'b' : 'a';
   auto none = co_await conversations.item(id, forged);

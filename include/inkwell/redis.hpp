@@ -1,6 +1,7 @@
 // inkwell::redis: a Redis link that survives. Include this for all of it.
 #pragma once
 
+#include <inkwell/redis/blocking_client.hpp>
 #include <inkwell/redis/client.hpp>
 #include <inkwell/redis/decode.hpp>
 #include <inkwell/redis/near_cache.hpp>
@@ -8,6 +9,7 @@
 #include <inkwell/redis/pool.hpp>
 #include <inkwell/redis/reply.hpp>
 #include <inkwell/redis/request.hpp>
+#include <inkwell/redis/scan.hpp>
 #include <inkwell/redis/script.hpp>
 #include <inkwell/redis/subscriber.hpp>
 #include <inkwell/redis/tracking.hpp>

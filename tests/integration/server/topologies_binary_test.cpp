@@ -1,11 +1,12 @@
 // The real binary on a master that Sentinels watch over: what was acknowledged, and every open event stream, outlives
-// the master.
+// the master. And on a cluster.
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "integration/server/http_server.hpp"
 #include "support/audit.hpp"
+#include "support/cluster_servers.hpp"
 #include "support/inkwell_server.hpp"
 #include "support/replicated_set.hpp"
 #include "support/sse_client.hpp"
@@ -24,6 +25,14 @@ class BinaryOnSentinels : public testing::Test {
   }
   bool publishes(const std::string& text) const {
     return eventually([&] { return post("/v1/channels/news/events", fmt::format(R"({{"data":"{}"}})", text)) == 200; });
+  }
+  /// Publishes and returns the event's id.
+  std::string post_for_id(std::string_view text) const {
+    const auto answer =
+        http_request(inkwell_.port(), "POST", "/v1/channels/news/events", fmt::format(R"({{"data":"{}"}})", text));
+    const auto parsed = parse_json(answer.body);
+    if (answer.status != 200 || !parsed) throw std::runtime_error("not published: " + answer.body);
+    return std::string(parsed->as_object().at("id").as_string());
   }
   /// What the stream gives next.
   static std::string heard(SseClient& stream) {
@@ -46,7 +55,9 @@ TEST_F(BinaryOnSentinels, KeepsConversationsAndEventStreamsThroughTheDeathOfTheM
   const auto parsed = parse_json(made.body);
   ASSERT_TRUE(parsed);
   const std::string path = "/v1/conversations/" + std::string(parsed->as_object().at("id").as_string());
-  SseClient stream(inkwell_.port(), "/v1/channels/news/events");
+  // With a cursor: a stream without one begins when the node's subscription is confirmed, which may be a moment later.
+  const auto first = post_for_id("start");
+  SseClient stream(inkwell_.port(), "/v1/channels/news/events", "Last-Event-ID: " + first + "\r\n");
   ASSERT_TRUE(publishes("before"));
   EXPECT_EQ(heard(stream), "message:before");
   EXPECT_EQ(post("/v1/embeddings", R"({"input":"before","model":"inkwell-lexical"})"), 200);
@@ -65,6 +76,33 @@ TEST_F(BinaryOnSentinels, KeepsConversationsAndEventStreamsThroughTheDeathOfTheM
   EXPECT_EQ(post("/v1/embeddings", R"({"input":"before","model":"inkwell-lexical"})"), 200);
   test::expect_clean_audit(set_.server(set_.master()));
   EXPECT_EQ(inkwell_.stop(), 0) << inkwell_.log();
+}
+
+TEST(BinaryOnACluster, KeepsConversationsAndEmbeddingsThroughAFailover) {
+  test::ClusterServers cluster;
+  InkwellServer inkwell({.arguments = {"--redis-url", cluster.url()}, .environment = {}});
+  const auto post = [&](const std::string& target, const std::string& body) {
+    return http_request(inkwell.port(), "POST", target, body);
+  };
+  ASSERT_TRUE(eventually([&] { return http_request(inkwell.port(), "GET", "/readyz").status == 200; }))
+      << inkwell.log();
+  std::vector<std::string> paths;
+  for (int i = 0; i < 6; ++i) {  // enough to lie on more than one master
+    const auto made = post("/v1/conversations", R"({"items":[{"type":"message","role":"user","content":"before"}]})");
+    ASSERT_EQ(made.status, 200) << made.body;
+    const auto parsed = parse_json(made.body);
+    ASSERT_TRUE(parsed);
+    paths.push_back("/v1/conversations/" + std::string(parsed->as_object().at("id").as_string()));
+  }
+  cluster.fail_over(0);  // in agreement with the master: it hands over all it has
+  for (const auto& path : paths) {
+    const auto found = http_request(inkwell.port(), "GET", path + "/items");
+    EXPECT_NE(found.body.find("before"), std::string::npos) << found.status << found.body;
+    EXPECT_EQ(post(path + "/items", R"({"items":[{"type":"message","role":"user","content":"after"}]})").status, 200);
+  }
+  EXPECT_EQ(post("/v1/embeddings", R"({"input":["a","b","c"],"model":"inkwell-lexical"})").status, 200);
+  EXPECT_EQ(post("/v1/channels/news/events", R"({"data":"x"})").status, 200);
+  EXPECT_EQ(inkwell.stop(), 0) << inkwell.log();
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ class Handshake {
   std::string wire_;
   bool wants_master_ = false;
   unsigned names_end_ = 0;  ///< behind HELLO and the names
-  unsigned ping_ = 0;  ///< which of the commands it is
+  unsigned ping_ = 0;       ///< which of the commands it is
   unsigned asked_ = 0;
   unsigned answered_ = 0;
   std::optional<Error> refusal_;

@@ -54,7 +54,6 @@ void EventStream::begin(EventStreamRequest request) {
     const auto lifetime = options.max_lifetime - std::chrono::milliseconds(early(streams_.random_));
     ends_at_ = streams_.wheel_.now() + streams_.ticks(lifetime);
   }
-  const bool has_cursor = request.start.kind != events::Start::Kind::live;
   const auto followed = streams_.node_.follow(*this, request.channel, request.start, std::move(request.selector));
   if (!followed) {
     // An error status would make a browser give up for good.
@@ -62,8 +61,8 @@ void EventStream::begin(EventStreamRequest request) {
     return drain();
   }
   if (closed_) return;
-  if (!head_sent_ && !has_cursor) send_head(std::nullopt);
-  if (closed_) return;
+  // The head waits for the start to be fixed: who publishes once it has arrived is sure to be heard on this stream, and
+  // what became of a cursor is told in it.
   const auto wait = head_sent_ ? options.heartbeat : options.join_wait;
   schedule(streams_.ticks(wait));
 }

@@ -89,6 +89,18 @@ TEST_F(Channels, EndsAStreamAtItsMaximumLifetimeSoThatTheClientComesBackWithItsC
   EXPECT_EQ(stream.next()->id, second);
 }
 
+TEST_F(Channels, DeliversWhatIsPublishedFromTheMomentTheStreamIsOpen) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string path = "/v1/channels/fresh" + std::to_string(i) + "/events";
+    SseClient stream(port(), path);
+    ASSERT_EQ(stream.header().status, 200);
+    const auto id = id_of(test::http_request(port(), "POST", path, R"({"data":"at once"})"));
+    const auto event = stream.next();
+    ASSERT_TRUE(event) << "channel " << i;
+    EXPECT_EQ(event->id, id);
+  }
+}
+
 TEST_F(Channels, OpensAStreamAtOnceAndDeliversWhatIsPublished) {
   SseClient stream(port(), "/v1/channels/news/events");
   EXPECT_EQ(stream.header().status, 200);

@@ -68,7 +68,6 @@ class Load {
   redis::Client client_;
   redis::Pool pool_;
   std::vector<Written> written_;  ///< the thread's until it has ended
-  unsigned callers_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> ended_ = false;
   std::atomic<std::uint64_t> by_client_ = 0;

@@ -13,8 +13,8 @@ class Nowhere final : public link::Directory {
   void find(std::function<void(const HostPort&)>) override {}
   Error why_not() const override {
     return {ErrorKind::unavailable, "redis_not_on_cluster",
-            "Pooled connections and subscriptions are not served on the cluster " + cluster_ + ".",
-            "Use a single server or Sentinels where these are needed."};
+            "Pooled connections are not served on the cluster " + cluster_ + ".",
+            "Use a single server or Sentinels where they are needed."};
   }
   void on_move(std::function<void(const HostPort&)>) override {}
   void close() override {}

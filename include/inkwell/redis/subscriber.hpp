@@ -1,5 +1,5 @@
-// Subscriber: one Pub/Sub connection that repairs itself and re-subscribes. Lives on the executor it was made with (one
-// thread).
+// Subscriber: one Pub/Sub connection that repairs itself and re-subscribes - on a cluster one to each node that serves
+// a channel; a channel follows its slot. Lives on the executor it was made with (one thread).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -52,7 +52,9 @@ class Subscriber {
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;
+  class OnCluster;
+  std::shared_ptr<Impl> impl_;          // one server, or
+  std::shared_ptr<OnCluster> cluster_;  // a cluster
 };
 
 }  // namespace inkwell::redis

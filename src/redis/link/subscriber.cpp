@@ -1,18 +1,13 @@
-// Subscriber: a session that says SUBSCRIBE. A connection answers commands in order, errors as plain replies and
-// confirmations as pushes, so what was asked and not yet answered is kept in a queue; a push that doesn't answer the
-// front of that queue is the server's own doing.
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <deque>
-#include <map>
 #include <stdexcept>
 #include <vector>
 
 #include <inkwell/redis/request.hpp>
-#include <inkwell/redis/subscriber.hpp>
 
-#include "redis/link/session.hpp"
+#include "redis/cluster/subscriptions.hpp"
+#include "redis/link/subscriber_impl.hpp"
 #include "redis/topology.hpp"
 
 namespace inkwell::redis {
@@ -20,66 +15,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kAskAgain{500};  // after the server refused a subscription
 
-Options untracked(Options options) {
-  options.tracking = {};
-  return options;
-}
-
 }  // namespace
 
-class Subscriber::Impl final : public link::Session {
- public:
-  Impl(const asio::any_io_executor& executor, const Options& options, bool sharded)
-      : Session(executor, untracked(options), Policy(), directory_for(executor, options)), sharded_(sharded) {}
-
-  void subscribe(std::string channel, SubscriptionHandlers handlers);
-  void unsubscribe(std::string_view channel);
-  void close();
-  SubscriberStats stats() const noexcept {
-    return {.connected = ready(), .channels = channels_.size(), .messages = messages_, .connects = totals().connects};
-  }
-
- private:
-  struct Channel {
-    SubscriptionHandlers handlers;
-    bool confirmed = false;
-    bool gone = false;  ///< unsubscribed: its handlers are not called again
-    std::optional<Clock::time_point> ask_at;
-  };
-  enum class Verb : std::uint8_t { subscribe, unsubscribe, ping };
-  struct Asked {
-    Verb verb;
-    std::string channel;
-  };
-  using ChannelPtr = std::shared_ptr<Channel>;
-
-  void on_ready() override;
-  void on_answer(Reply reply) override;
-  void on_turn_end() override { flush(); }
-  void on_lost(const Error& cause, bool garbled, bool again) override;
-  void on_connect_failed(const Error&, bool, bool) override {}
-  void send_ping() override { ask(Verb::ping, {}); }
-  Clock::time_point on_time(Clock::time_point now) override;
-
-  void ask(Verb verb, std::string channel);
-  void flush();
-  void flush_soon();
-  void pushed(View push);
-  void confirmed(std::string_view channel);
-  void unsubscribed(std::string_view channel);
-  void refused(std::string_view line);
-  ChannelPtr find(std::string_view channel) const {
-    const auto it = channels_.find(channel);
-    return it == channels_.end() ? nullptr : it->second;
-  }
-
-  const bool sharded_;
-  std::map<std::string, ChannelPtr, std::less<>> channels_;
-  std::deque<Asked> asked_;  ///< of this connection, without an answer yet
-  std::string out_;
-  bool flush_posted_ = false;
-  std::uint64_t messages_ = 0;
-};
+Subscriber::Impl::Impl(const asio::any_io_executor& executor, const Options& options, bool sharded)
+    : Session(executor, untracked(options), Policy(), directory_for(executor, options)), sharded_(sharded) {}
 
 // ---- What callers do ----
 
@@ -158,6 +97,7 @@ void Subscriber::Impl::on_lost(const Error&, bool, bool) {
     const bool was = std::exchange(channel->confirmed, false);
     if (was && !channel->gone && channel->handlers.on_lost) channel->handlers.on_lost();
   }
+  if (doubt_) doubt_();
 }
 
 Subscriber::Impl::Clock::time_point Subscriber::Impl::on_time(Clock::time_point now) {
@@ -236,6 +176,7 @@ void Subscriber::Impl::refused(std::string_view line) {
   asked_.pop_front();
   if (asked.verb != Verb::subscribe) return;
   emit(LinkEvent::Kind::connect_failed, "Redis refused a subscription: " + std::string(line));
+  if (doubt_) doubt_();
   const auto entry = find(asked.channel);
   if (!entry) return;
   entry->ask_at = Clock::now() + kAskAgain;
@@ -244,23 +185,39 @@ void Subscriber::Impl::refused(std::string_view line) {
 
 // ---- Subscriber ----
 
-Subscriber::Subscriber(asio::any_io_executor executor, Options options, bool sharded)
-    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), sharded)) {
-  impl_->start();
+Subscriber::Subscriber(asio::any_io_executor executor, Options options, bool sharded) {
+  if (options.endpoint.topology == Topology::cluster) {
+    cluster_ = std::make_shared<OnCluster>(executor, options, sharded);
+    cluster_->start();
+  } else {
+    impl_ = std::make_shared<Impl>(executor, options, sharded);
+    impl_->start();
+  }
 }
-Subscriber::~Subscriber() { impl_->close(); }
+Subscriber::~Subscriber() {
+  if (impl_) impl_->close();
+}
 
 void Subscriber::subscribe(std::string channel, SubscriptionHandlers handlers) {
+  if (cluster_) return cluster_->subscribe(std::move(channel), std::move(handlers));
   impl_->subscribe(std::move(channel), std::move(handlers));
 }
-void Subscriber::unsubscribe(std::string_view channel) { impl_->unsubscribe(channel); }
+void Subscriber::unsubscribe(std::string_view channel) {
+  if (cluster_) return cluster_->unsubscribe(channel);
+  impl_->unsubscribe(channel);
+}
 
 asio::awaitable<void> Subscriber::close() {
+  if (cluster_) {
+    auto cluster = cluster_;
+    co_await cluster->close();
+    co_return;
+  }
   auto impl = impl_;
   impl->close();
   co_await asio::post(impl->executor(), asio::use_awaitable);
 }
 
-SubscriberStats Subscriber::stats() const noexcept { return impl_->stats(); }
+SubscriberStats Subscriber::stats() const noexcept { return cluster_ ? cluster_->stats() : impl_->stats(); }
 
 }  // namespace inkwell::redis

@@ -208,6 +208,59 @@ TEST_F(ClusterClient, CountsOnAfterAMasterWasKilled) {
          90s);
 }
 
+struct Heard {
+  int subscribed = 0;
+  int lost = 0;
+  std::vector<std::string> messages;
+  SubscriptionHandlers handlers() {
+    return {.on_subscribed = [this] { ++subscribed; },
+            .on_message = [this](std::string_view payload) { messages.emplace_back(payload); },
+            .on_lost = [this] { ++lost; }};
+  }
+};
+
+// Published until it is heard, as nothing says when a new master knows of its subscribers.
+asio::awaitable<void> is_heard(Client& client, std::string channel, Heard& heard, std::string message) {
+  co_await must([&] { return heard.subscribed > heard.lost; }, "it is subscribed");
+  auto published = co_await client.command("SPUBLISH", channel, message);
+  EXPECT_TRUE(published && published->view().integer() == 1) << channel << " " << message;
+  co_await must([&] { return !heard.messages.empty() && heard.messages.back() == message; }, "it is heard");
+}
+
+asio::awaitable<void> all_are_heard(Client& client, std::vector<Heard>& all, std::string message) {
+  for (std::size_t i = 0; i < all.size(); ++i)
+    co_await is_heard(client, "news" + std::to_string(i), all[i], message + std::to_string(i));
+}
+
+asio::awaitable<void> follows_channels(Client& client, Subscriber& subscriber, test::ClusterServers& servers,
+                                       std::vector<Heard>& all) {
+  for (std::size_t i = 0; i < all.size(); ++i) subscriber.subscribe("news" + std::to_string(i), all[i].handlers());
+  co_await all_are_heard(client, all, "first");
+  const auto slot = key_slot("news0");
+  const auto from = servers.master_of(slot);
+  servers.move_slot(slot, (from + 1) % 3);
+  co_await must([&] { return all[0].lost == 1 && all[0].subscribed == 2; }, "the channel is followed to its new node");
+  co_await all_are_heard(client, all, "moved");
+  const auto before = servers.master_of(slot);
+  servers.node(before).kill();
+  co_await must([&] { return all[0].lost == 2; }, "the loss is told");
+  servers.wait_for_another_master(slot, before);
+  co_await must([&] { return all[0].subscribed == 3; }, "the channel is followed to the replica");
+  co_await all_are_heard(client, all, "failed over");
+  for (std::size_t i = 0; i < all.size(); ++i) subscriber.unsubscribe("news" + std::to_string(i));
+  EXPECT_EQ(subscriber.stats().channels, 0U);
+  for (const auto& heard : all) EXPECT_EQ(heard.messages.size(), 3U);
+  co_await subscriber.close();
+  co_await client.close();
+}
+
+TEST_F(ClusterClient, SubscriptionsFollowTheirChannelsThroughAMoveAndAKilledMaster) {
+  Client client(io_.get_executor(), options());
+  Subscriber subscriber(io_.get_executor(), options(), true);
+  std::vector<Heard> all(6);
+  run_on(io_, follows_channels(client, subscriber, servers_, all), 90s);
+}
+
 asio::awaitable<void> gives_up_at_its_deadline(Client& client) {
   const auto began = std::chrono::steady_clock::now();
   const CallOptions soon{.timeout = 300ms, .idempotent = false};

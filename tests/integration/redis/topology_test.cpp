@@ -30,22 +30,5 @@ TEST_F(OnACluster, APoolSaysThatItCannotAndConnectsToNobody) {
   EXPECT_EQ(code, "redis_not_on_cluster");
 }
 
-asio::awaitable<void> waits_to_be_told(Subscriber& subscriber, std::string& told) {
-  co_await must([&] { return !told.empty(); }, "it is told");
-  EXPECT_EQ(subscriber.stats().connects, 0U);
-  co_await subscriber.close();
-}
-
-TEST_F(OnACluster, ASubscriberSaysThatItCannotAndConnectsToNobody) {
-  auto options = on_a_cluster();
-  std::string told;
-  options.on_event = [&told](const LinkEvent& event) {
-    if (event.kind == LinkEvent::Kind::connect_failed) told = event.detail;
-  };
-  Subscriber subscriber(io_.get_executor(), options, true);
-  run_on(io_, waits_to_be_told(subscriber, told));
-  EXPECT_NE(told.find("cluster"), std::string::npos) << told;
-}
-
 }  // namespace
 }  // namespace inkwell::redis

@@ -139,6 +139,10 @@ asio::awaitable<Result<Answer>> Embeddings::embed(ModelChoice choice, std::vecto
   co_return assemble(*job);
 }
 
+keyspace::Keys Embeddings::keys_for(const ModelChoice& choice) const {
+  return choice.tenant.empty() ? store_.keys() : store_.keys().of(choice.tenant);
+}
+
 std::shared_ptr<Embeddings::Job> Embeddings::make_job(Provider& provider, ModelChoice choice,
                                                       std::vector<Input> inputs) {
   auto job = std::make_shared<Job>();
@@ -261,11 +265,12 @@ asio::awaitable<std::vector<Embeddings::Led>> Embeddings::read_redis(std::shared
     stats_.redis_reads_failed += leds.size();
     co_return std::move(leds);
   }
+  const auto keys_of_tenant = keys_for(job->choice);
   std::vector<keyspace::Key> keys;
   keys.reserve(leds.size());
   for (const Led& led : leds) {
     keys.push_back(
-        store_.keys().embedding(job->choice.model, job->choice.dimensions, hex(job->needs[led.need].digest)));
+        keys_of_tenant.embedding(job->choice.model, job->choice.dimensions, hex(job->needs[led.need].digest)));
   }
   redis::CallOptions call;
   call.timeout = options_.redis_read_timeout;
@@ -375,7 +380,7 @@ keyspace::Store::Entry Embeddings::entry_of(const Job& job, const Led& led, std:
   const double jitter = keyspace::rule(keyspace::Family::embedding).jitter_per_mille / 1000.0;
   const double factor = 1.0 + jitter * std::uniform_real_distribution<double>(0.0, 1.0)(random_);
   const std::chrono::duration<double, std::milli> lifetime(static_cast<double>(options_.lifetime.count()) * factor);
-  return {store_.keys().embedding(job.choice.model, job.choice.dimensions, hex(need.digest)),
+  return {keys_for(job.choice).embedding(job.choice.model, job.choice.dimensions, hex(need.digest)),
           encode_value(need.key, vector, wall_clock_now()),
           std::chrono::duration_cast<std::chrono::milliseconds>(lifetime)};
 }

@@ -73,6 +73,7 @@ class Embeddings {
   struct Led;   // a need whose flight this worker leads
   using Clock = std::chrono::steady_clock;
 
+  keyspace::Keys keys_for(const ModelChoice& choice) const;
   Provider* provider_of(std::string_view model) const noexcept;
   std::shared_ptr<Job> make_job(Provider& provider, ModelChoice choice, std::vector<Input> inputs);
   void take_hot(Job& job);

@@ -57,6 +57,10 @@ Digest256 Digester::choice(const ModelChoice& choice) {
   std::string bytes;
   append_le32(bytes, choice.dimensions);
   bytes += choice.model;
+  if (!choice.tenant.empty()) {
+    bytes += '\0';  // in no tenant's name: the last one is this
+    bytes += choice.tenant;
+  }
   return of(kChoiceDomain, bytes.data(), bytes.size());
 }
 

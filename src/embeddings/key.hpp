@@ -27,7 +27,8 @@ class Digester {
   Digest256 operator()(const Input& input);
   Digest256 text(std::string_view text);
   Digest256 tokens(const Tokens& tokens);
-  /// Of model and length: domain 3, the length as 32-bit little-endian, the model's name.
+  /// Of model and length: domain 3, the length as 32-bit little-endian, the model's name and, behind a zero
+  /// byte, the tenant's where there is one.
   Digest256 choice(const ModelChoice& choice);
 
  private:

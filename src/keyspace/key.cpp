@@ -6,6 +6,8 @@
 namespace inkwell::keyspace {
 namespace {
 
+constexpr char kTenantEnd = '\n';  // in no tenant's and no channel's name
+
 bool plain(unsigned char c) {
   return c > 0x20 && c < 0x7f && c != '{' && c != '}' && c != ':' && c != '%' && c != '*' && c != '?' && c != '[' &&
          c != ']' && c != '\\';
@@ -32,6 +34,13 @@ std::string encoded(std::string_view name) {
 
 }  // namespace
 
+std::string name_in_tenant(std::string_view tenant, std::string_view name) {
+  std::string both(tenant);
+  both += kTenantEnd;
+  both += name;
+  return both;
+}
+
 std::string_view Key::hash_tag() const noexcept {
   const auto open = text_.find('{');
   if (open == std::string::npos) return text_;
@@ -43,7 +52,22 @@ std::string_view Key::hash_tag() const noexcept {
 
 Keys::Keys(std::string_view tenant, std::string_view prefix) : tenant_(tenant) {
   if (tenant.empty() || prefix.empty()) throw std::logic_error("keyspace::Keys: tenant and prefix must not be empty");
-  prefix_ = encoded(prefix) + ":" + encoded(tenant) + ":";
+  root_ = encoded(prefix) + ":";
+  prefix_ = root_ + encoded(tenant) + ":";
+}
+
+Keys Keys::of(std::string_view tenant) const {
+  Keys others = *this;
+  others.tenant_ = tenant;
+  others.prefix_ = root_ + encoded(tenant) + ":";
+  return others;
+}
+
+Key Keys::channel_key(Family family, std::string_view name, std::string_view tail) const {
+  const auto end = name.find(kTenantEnd);
+  if (end == std::string_view::npos) return {family, fmt::format("{}chan:{{{}}}{}", prefix_, encoded(name), tail)};
+  return {family,
+          fmt::format("{}{}:chan:{{{}}}{}", root_, encoded(name.substr(0, end)), encoded(name.substr(end + 1)), tail)};
 }
 
 Key Keys::conversation(std::string_view id) const {
@@ -61,20 +85,16 @@ Key Keys::conversation_index(std::string_view owner) const {
 Key Keys::conversation_idempotency(std::string_view id, std::string_view key) const {
   return {Family::conversation_idempotency, fmt::format("{}conv:{{{}}}:idem:{}", prefix_, encoded(id), encoded(key))};
 }
-Key Keys::channel_log(std::string_view name) const {
-  return {Family::channel_log, fmt::format("{}chan:{{{}}}", prefix_, encoded(name))};
-}
-Key Keys::channel_live(std::string_view name) const {
-  return {Family::channel_live, fmt::format("{}chan:{{{}}}:live", prefix_, encoded(name))};
-}
+Key Keys::channel_log(std::string_view name) const { return channel_key(Family::channel_log, name, ""); }
+Key Keys::channel_live(std::string_view name) const { return channel_key(Family::channel_live, name, ":live"); }
 Key Keys::channel_subscribers(std::string_view name) const {
-  return {Family::channel_subscribers, fmt::format("{}chan:{{{}}}:subs", prefix_, encoded(name))};
+  return channel_key(Family::channel_subscribers, name, ":subs");
 }
 Key Keys::channel_idempotency(std::string_view name, std::string_view key) const {
-  return {Family::channel_idempotency, fmt::format("{}chan:{{{}}}:idem:{}", prefix_, encoded(name), encoded(key))};
+  return channel_key(Family::channel_idempotency, name, ":idem:" + encoded(key));
 }
 Key Keys::channel_generation(std::string_view name) const {
-  return {Family::channel_generation, fmt::format("{}chan:{{{}}}:gen", prefix_, encoded(name))};
+  return channel_key(Family::channel_generation, name, ":gen");
 }
 Key Keys::embedding(std::string_view model, std::uint32_t dimensions, std::string_view digest) const {
   return {Family::embedding, fmt::format("{}emb:{}:{}:{}", prefix_, encoded(model), dimensions, digest)};

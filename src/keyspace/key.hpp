@@ -28,6 +28,10 @@ class Key {
   std::string text_;
 };
 
+/// A channel's name with its tenant in front, for those who serve several tenants with one object: Keys::channel_...
+/// takes it apart again. `tenant` has no control characters (those of the configuration are names).
+std::string name_in_tenant(std::string_view tenant, std::string_view name);
+
 /// Makes the keys of one tenant. Names from outside (channel names, owners, idempotency keys, model names) may hold any
 /// byte: whatever would break the key's form ('{', '}', ':', '%', controls, bytes beyond ASCII) is percent-encoded, so
 /// distinct names give distinct keys. The caller bounds their length.
@@ -41,6 +45,7 @@ class Keys {
   Key conversation_item_ids(std::string_view id) const;
   Key conversation_index(std::string_view owner) const;
   Key conversation_idempotency(std::string_view id, std::string_view key) const;
+  /// Of channels: `name` is one of this tenant's, or says by name_in_tenant() whose it is.
   Key channel_log(std::string_view name) const;
   Key channel_live(std::string_view name) const;
   Key channel_subscribers(std::string_view name) const;
@@ -51,13 +56,19 @@ class Keys {
   Key embedding_lease(std::string_view model, std::uint32_t dimensions, std::string_view digest) const;
   Key hot_set(std::string_view model) const;
 
+  /// The same installation's keys for another tenant.
+  Keys of(std::string_view tenant) const;
+
   const std::string& tenant() const noexcept { return tenant_; }
   /// What every key of this tenant starts with: "ink:<tenant>:".
   const std::string& prefix() const noexcept { return prefix_; }
 
  private:
+  Key channel_key(Family family, std::string_view name, std::string_view tail) const;
+
   std::string tenant_;
-  std::string prefix_;
+  std::string root_;    ///< "ink:"
+  std::string prefix_;  ///< "ink:<tenant>:"
 };
 
 /// A family's lifetime with its jitter applied: uniform in [lifetime, lifetime * (1 + jitter)], from `random` in [0,

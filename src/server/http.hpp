@@ -19,6 +19,7 @@
 #include <inkwell/error.hpp>
 
 #include "base/asio.hpp"
+#include "server/identity.hpp"
 
 namespace inkwell::server {
 
@@ -34,7 +35,7 @@ struct HttpRequest {
   http::fields headers;
   std::string body;
   std::string request_id;  ///< the client's x-request-id if it is a sane token, else ours
-  std::string tenant;      ///< whom the credentials belong to; "default" without authentication
+  Identity identity;       ///< of an authenticated route's request: who asks
   asio::ip::tcp::endpoint peer;
 
   std::optional<std::string_view> query_param(std::string_view name) const;  ///< the first of that name

@@ -15,6 +15,7 @@
 #include "embeddings/options.hpp"
 #include "events/generations/options.hpp"
 #include "events/options.hpp"
+#include "server/auth.hpp"
 #include "server/sse/options.hpp"
 #include "server/sse/stream_limits.hpp"
 
@@ -46,9 +47,10 @@ struct Options {
   unsigned threads = 0;               ///< 0: one a core
   Limits limits;
   Timeouts timeouts;
-  std::string api_key;                       ///< empty: no authentication
+  std::string api_key;                       ///< of `tenant`; without it and `api_keys` there is no authentication
+  std::vector<ApiKeyOptions> api_keys{};     ///< further keys, and their tenants
   std::vector<std::string> allowed_hosts{};  ///< names a server without an api_key also answers to; see PageGuard
-  std::string tenant = "default";            ///< whose keys these are: ink:<tenant>:...
+  std::string tenant = "default";            ///< of `api_key`, and of everyone where there is no authentication
   std::string key_prefix = "ink";
   redis::Options redis;
   conversations::Options conversations;

@@ -17,7 +17,7 @@ namespace inkwell::server {
 using RequestParser = http::request_parser<http::string_body>;
 
 struct RequestHead {
-  HttpRequest request;  ///< without body, tenant, request id and peer
+  HttpRequest request;  ///< without body, identity, request id and peer
   bool keep_alive = false;
   bool http_1_0 = false;
   bool chunked = false;

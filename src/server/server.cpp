@@ -49,7 +49,7 @@ Shared::Shared(Options options_)
     : options(completed(std::move(options_))),
       version(server::version()),
       log(options.log),
-      api_key(options.api_key),
+      authenticator(options.api_key, options.tenant, options.api_keys),
       page_guard(options.allowed_hosts),
       hub(options.threads),
       stream_limits(options.stream_limits),
@@ -92,7 +92,7 @@ Result<void> Server::start() {
   // A write to a connection the peer has closed is an error code here, not the end of the process.
   ::signal(SIGPIPE, SIG_IGN);
   auto sockets =
-      listen_all(shared.options.address, shared.options.port, shared.api_key.required(), shared.options.threads);
+      listen_all(shared.options.address, shared.options.port, shared.authenticator.required(), shared.options.threads);
   if (!sockets) return std::unexpected(std::move(sockets.error()));
   state_->endpoint = sockets->endpoint();
   // All of them first: post_to() and the metrics look at every worker from the first request on.

@@ -239,7 +239,6 @@ void Session::identify(Exchange& exchange) {
       theirs && sane_request_id(*theirs) ? std::string(*theirs) : worker_.connections().next_request_id();
   boost::system::error_code ignored;
   request.peer = socket_.remote_endpoint(ignored);
-  request.tenant = worker_.shared().options.tenant;
 }
 
 /// Finds the route and checks what can be checked before the body is read. A CORS preflight would be answered here.
@@ -249,8 +248,10 @@ std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
   auto match = shared.router.match(request);
   if (const auto* const* route = std::get_if<const Route*>(&match)) exchange.route = *route;
   if (!exchange.route || exchange.route->access == Access::authenticated) {
-    if (auto error = shared.api_key.refuse(request)) return error_response(*error);
-    if (!shared.api_key.required()) {
+    auto identity = shared.authenticator.identify(request);
+    if (!identity) return error_response(identity.error());
+    request.identity = std::move(*identity);
+    if (!shared.authenticator.required()) {
       if (auto error = shared.page_guard.refuse(request)) return error_response(*error);
     }
   }

@@ -29,7 +29,7 @@ struct Shared {
   const Options options;
   const std::string version;  ///< of inkwell, for inkwell_build_info and the Server header
   std::shared_ptr<telemetry::Log> log;
-  ApiKey api_key;
+  Authenticator authenticator;
   PageGuard page_guard;
   Router router;
   events::Hub hub;

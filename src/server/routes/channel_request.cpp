@@ -1,9 +1,14 @@
 #include "server/routes/channel_request.hpp"
 
+#include "keyspace/key.hpp"
 #include "server/shared.hpp"
 #include "server/worker.hpp"
 
 namespace inkwell::server {
+
+std::string channel_of(const HttpRequest& request, std::string_view name) {
+  return keyspace::name_in_tenant(request.identity.tenant, name);
+}
 
 std::string_view cursor_of(const HttpRequest& request) {
   if (const auto header = request.header("Last-Event-ID"); header && !header->empty()) return *header;

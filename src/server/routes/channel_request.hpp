@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "server/http.hpp"
@@ -10,6 +11,9 @@
 namespace inkwell::server {
 
 class Worker;
+
+/// The channel `name` as the events part knows it: with the tenant of who asks.
+std::string channel_of(const HttpRequest& request, std::string_view name);
 
 /// The cursor a client names: its header wins, because EventSource sends it on every reconnect beside the first URL's
 /// query. Empty means none.

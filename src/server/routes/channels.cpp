@@ -33,7 +33,8 @@ asio::awaitable<HandlerResult> publish(Worker& worker, HttpRequest& request) {
   if (auto good = events::validate_channel_name(channel); !good) co_return error_response(good.error());
   auto body = parse_publish(request);
   if (!body) co_return error_response(body.error());
-  auto published = co_await worker.events().publish(channel, std::move(body->events), std::move(body->idempotency_key));
+  auto published = co_await worker.events().publish(channel_of(request, channel), std::move(body->events),
+                                                    std::move(body->idempotency_key));
   if (!published) co_return error_response(published.error());
   json::array list;
   for (const auto id : published->ids) list.push_back(published_json(channel, id));
@@ -67,7 +68,7 @@ asio::awaitable<HandlerResult> history(Worker& worker, HttpRequest& request) {
                                                             : From::malformed;
   }
   const auto size = static_cast<std::size_t>(limit->value_or(kDefaultPage));
-  auto page = co_await worker.events().history(channel, after, size);
+  auto page = co_await worker.events().history(channel_of(request, channel), after, size);
   if (!page) co_return error_response(page.error());
   HttpResponse response = json_response(page_json(channel, *page));
   response.headers.emplace_back("Cache-Control", "no-store");
@@ -77,7 +78,7 @@ asio::awaitable<HandlerResult> history(Worker& worker, HttpRequest& request) {
 HandlerResult stream(Worker& worker, const HttpRequest& request) {
   EventStreamRequest wanted;
   if (auto refused = refuse_stream(worker, request, wanted.ticket)) return std::move(*refused);
-  wanted.channel = request.path_param("name");
+  wanted.channel = channel_of(request, request.path_param("name"));
   wanted.selector = selector_of(request);
   wanted.request_id = request.request_id;
   if (const auto cursor = cursor_of(request); !cursor.empty()) wanted.start = events::start_after(cursor);

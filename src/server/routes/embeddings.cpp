@@ -26,6 +26,7 @@ asio::awaitable<HandlerResult> create(Worker& worker, HttpRequest& request) {
   auto asked = read_embedding_request(*body);
   if (!asked) co_return error_response(asked.error());
   const std::string model = asked->choice.model;
+  asked->choice.tenant = request.identity.tenant;
   auto answer = co_await worker.embeddings().embed(std::move(asked->choice), std::move(asked->inputs));
   if (!answer) co_return error_response(answer.error());
   HttpResponse response;

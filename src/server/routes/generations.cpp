@@ -63,8 +63,8 @@ std::optional<HttpResponse> wrong_type(const HttpRequest& request) {
 /// One producer's connection: takes the body in, appends what it holds, ends the generation.
 class Production {
  public:
-  Production(Worker& worker, BodyStream& body, events::Producer producer)
-      : generations_(worker.generations()), body_(body), producer_(std::move(producer)) {}
+  Production(Worker& worker, BodyStream& body, std::string channel, events::Producer producer)
+      : generations_(worker.generations()), body_(body), channel_(std::move(channel)), producer_(std::move(producer)) {}
 
   asio::awaitable<HttpResponse> run() {
     for (;;) {
@@ -73,7 +73,7 @@ class Production {
       auto seen = co_await append_pending(end);
       if (!seen) co_return error_response(seen.error());
       if (ingest_.fault()) co_return error_response(*ingest_.fault());
-      if (end || !seen->applied) co_return generation_response(producer_.channel, *seen);
+      if (end || !seen->applied) co_return generation_response(channel_, *seen);
     }
   }
 
@@ -115,6 +115,7 @@ class Production {
 
   events::Generations& generations_;
   BodyStream& body_;
+  std::string channel_;
   events::Producer producer_;
   events::Ingest ingest_;
   Clock::time_point heard_ = Clock::now();
@@ -125,9 +126,9 @@ asio::awaitable<HandlerResult> produce(Worker& worker, HttpRequest& request, Bod
   std::string channel(request.path_param("name"));
   if (auto good = events::validate_channel_name(channel); !good) co_return error_response(good.error());
   if (auto wrong = wrong_type(request)) co_return std::move(*wrong);
-  auto producer = co_await worker.generations().begin(std::move(channel));
+  auto producer = co_await worker.generations().begin(channel_of(request, channel));
   if (!producer) co_return error_response(producer.error());
-  const auto production = std::make_unique<Production>(worker, body, std::move(*producer));
+  const auto production = std::make_unique<Production>(worker, body, std::move(channel), std::move(*producer));
   auto answer = co_await production->run();
   co_return answer;
 }
@@ -135,7 +136,7 @@ asio::awaitable<HandlerResult> produce(Worker& worker, HttpRequest& request, Bod
 HandlerResult reading(Worker& worker, const HttpRequest& request, const Generation& generation, events::Start start) {
   EventStreamRequest wanted;
   if (auto refused = refuse_stream(worker, request, wanted.ticket)) return std::move(*refused);
-  wanted.channel = request.path_param("name");
+  wanted.channel = channel_of(request, request.path_param("name"));
   wanted.request_id = request.request_id;
   wanted.start = start;
   wanted.ends = true;
@@ -155,7 +156,7 @@ asio::awaitable<HandlerResult> follow(Worker& worker, HttpRequest& request) {
   if (auto good = events::validate_channel_name(channel); !good) co_return error_response(good.error());
   const auto asked = events::start_after(cursor_of(request));
   const bool resumes = asked.kind == events::Start::Kind::after;
-  auto seen = co_await worker.generations().look(channel, resumes ? asked.id : events::kNoEvent);
+  auto seen = co_await worker.generations().look(channel_of(request, channel), resumes ? asked.id : events::kNoEvent);
   if (!seen) co_return error_response(seen.error());
   const bool waits = request.query_param("wait") == "true";
   const bool none = seen->state == Generation::State::none;
@@ -178,7 +179,7 @@ asio::awaitable<HandlerResult> follow(Worker& worker, HttpRequest& request) {
 asio::awaitable<HandlerResult> stop(Worker& worker, HttpRequest& request) {
   const std::string channel(request.path_param("name"));
   if (auto good = events::validate_channel_name(channel); !good) co_return error_response(good.error());
-  auto seen = co_await worker.generations().stop(channel);
+  auto seen = co_await worker.generations().stop(channel_of(request, channel));
   if (!seen) co_return error_response(seen.error());
   if (seen->state == Generation::State::none) co_return error_response(no_generation());
   co_return generation_response(channel, *seen);

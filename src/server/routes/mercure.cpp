@@ -18,11 +18,11 @@ namespace {
 constexpr std::size_t kMaxFormBytes = 1U << 20;
 constexpr std::string_view kDefaultChannel = "default";
 
-Result<std::string> channel_of(const HttpRequest& request) {
-  if (request.path_params.empty()) return std::string(kDefaultChannel);
+Result<std::string> hub_of(const HttpRequest& request) {
+  if (request.path_params.empty()) return channel_of(request, kDefaultChannel);
   const auto name = request.path_param("name");
   if (auto good = events::validate_channel_name(name); !good) return std::unexpected(good.error());
-  return std::string(name);
+  return channel_of(request, name);
 }
 
 Result<FormFields> form_of(const HttpRequest& request) {
@@ -36,7 +36,7 @@ Result<FormFields> form_of(const HttpRequest& request) {
 }
 
 asio::awaitable<HandlerResult> publish(Worker& worker, HttpRequest& request) {
-  const auto channel = channel_of(request);
+  const auto channel = hub_of(request);
   if (!channel) co_return error_response(channel.error());
   const auto fields = form_of(request);
   if (!fields) co_return error_response(fields.error());
@@ -61,11 +61,11 @@ asio::awaitable<HandlerResult> publish(Worker& worker, HttpRequest& request) {
 }
 
 asio::awaitable<HandlerResult> subscribe(Worker& worker, HttpRequest& request) {
-  auto channel = channel_of(request);
+  auto channel = hub_of(request);
   if (!channel) co_return error_response(channel.error());
   // Who came past the API key may read everything. A server without one doesn't know who asks.
   const auto private_events =
-      worker.shared().api_key.required() ? events::PrivateEvents::readable : events::PrivateEvents::withheld;
+      worker.shared().authenticator.required() ? events::PrivateEvents::readable : events::PrivateEvents::withheld;
   auto selector = read_matchers(request.query, private_events);
   if (!selector) co_return error_response(selector.error());
   EventStreamRequest wanted;

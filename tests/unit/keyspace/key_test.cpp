@@ -37,6 +37,31 @@ TEST(Family, EveryRowStandsAtItsEnumeratorAndHasALifetimeUnlessItIsNotStored) {
   }
 }
 
+TEST(Keys, OfAnotherTenantMeetThisOnesNowhere) {
+  const Keys ours("a", "ink");
+  const Keys theirs = ours.of("b");
+  EXPECT_EQ(theirs.tenant(), "b");
+  EXPECT_EQ(theirs.prefix(), "ink:b:");
+  const auto one = one_of_each(ours, "name");
+  const auto other = one_of_each(theirs, "name");
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_TRUE(one[i].str().starts_with("ink:a:"));
+    EXPECT_TRUE(other[i].str().starts_with("ink:b:"));
+    EXPECT_EQ(one[i].str().substr(6), other[i].str().substr(6));
+  }
+}
+
+TEST(Keys, AChannelsNameMayCarryItsTenant) {
+  const Keys ours("a", "ink");
+  const Keys theirs = ours.of("b");
+  const auto name = name_in_tenant("b", "a:{x}");
+  EXPECT_EQ(ours.channel_log(name), theirs.channel_log("a:{x}"));
+  EXPECT_EQ(ours.channel_live(name), theirs.channel_live("a:{x}"));
+  EXPECT_EQ(ours.channel_subscribers(name), theirs.channel_subscribers("a:{x}"));
+  EXPECT_EQ(ours.channel_idempotency(name, "k"), theirs.channel_idempotency("a:{x}", "k"));
+  EXPECT_EQ(ours.channel_generation(name), theirs.channel_generation("a:{x}"));
+}
+
 TEST(Keys, EveryFamilyHasAKeyAndIsRecognisedByIt) {
   const Keys keys("default");
   std::set<Family> made;

@@ -21,6 +21,7 @@ enum class ErrorKind : std::uint8_t {
   unauthenticated,      ///< No valid credentials.
   permission_denied,    ///< Valid credentials that don't allow this.
   too_large,            ///< An input is over a size or count limit.
+  quota_exceeded,       ///< The caller has used up what it may; nothing was applied.
   overloaded,           ///< A bound was reached (queue, pool, rate, connections); nothing was applied; retry later.
   unavailable,          ///< A server we need is away; nothing was applied; retry later.
   deadline_exceeded,    ///< The time allowed ran out. Look at outcome_unknown().

@@ -18,6 +18,8 @@ std::string_view name_of(ErrorKind kind) noexcept {
       return "permission_denied";
     case ErrorKind::too_large:
       return "too_large";
+    case ErrorKind::quota_exceeded:
+      return "quota_exceeded";
     case ErrorKind::overloaded:
       return "overloaded";
     case ErrorKind::unavailable:

@@ -158,14 +158,17 @@ class Program {
         audit_(*ttl_.add_subcommand(
             "audit", "Count the keys of each family, and name each whose lifetime breaks its family's policy.")),
         doctor_(*app_.add_subcommand("doctor", "Look at what a server would stand on, and say what is wrong.")),
+        key_(*app_.add_subcommand("key", "Make API keys.")),
+        key_new_(*key_.add_subcommand("new", "Print a new key, this once, and its entry for the file of keys.")),
         serve_flags_(serve_),
         check_flags_(check_),
         audit_flags_(audit_),
         doctor_flags_(doctor_) {
-    for (CLI::App* command : {&app_, &serve_, &config_, &check_, &default_, &ttl_, &audit_, &doctor_})
+    for (CLI::App* command : {&app_, &serve_, &config_, &check_, &default_, &ttl_, &audit_, &doctor_, &key_, &key_new_})
       command->allow_extras();
     audit_.add_flag("--json", json_, "Print JSON.");
     doctor_.add_flag("--json", json_, "Print JSON.");
+    key_new_.add_option("--tenant", tenant_, "Whose data the key opens. [default]")->type_name("NAME");
     app_.set_version_flag("--version", version_text(), "Print the version, the build and the libraries.");
     app_.set_help_flag("--help,-h", "Print this.");
     app_.footer(
@@ -183,6 +186,7 @@ class Program {
         "\nExit codes: 0 no errors, perhaps warnings; 1 errors; 2 the command line or the configuration is wrong.");
     config_.require_subcommand(0, 1);
     ttl_.require_subcommand(0, 1);
+    key_.require_subcommand(0, 1);
   }
 
   Result<CommandLine> parse(const std::vector<std::string>& arguments) {
@@ -205,12 +209,21 @@ class Program {
     if (audit_.parsed()) return with_flags(Action::ttl_audit, audit_, audit_flags_);
     if (doctor_.parsed()) return with_flags(Action::doctor, doctor_, doctor_flags_);
     const bool wants_default = default_.parsed();
-    const CLI::App& last = wants_default ? default_ : config_.parsed() ? config_ : ttl_.parsed() ? ttl_ : app_;
+    const CLI::App& last = last_parsed();
     std::vector<std::string> known = {"--help"};
+    if (key_new_.parsed()) known.emplace_back("--tenant");
     for (const CLI::App* command : last.get_subcommands({})) known.push_back(command->get_name());
     if (auto fine = refuse_extras(last, known, "command"); !fine) return std::unexpected(fine.error());
     if (wants_default) return CommandLine{.action = Action::default_config};
+    if (key_new_.parsed()) return CommandLine{.action = Action::key_new, .tenant = tenant_};
     return CommandLine{.text = last.help()};
+  }
+
+  /// Of the commands that take no settings, the innermost one named.
+  const CLI::App& last_parsed() const {
+    for (const CLI::App* command : {&default_, &key_new_, &config_, &ttl_, &key_})
+      if (command->parsed()) return *command;
+    return app_;
   }
 
   Result<CommandLine> with_flags(Action action, const CLI::App& command, const SettingFlags& flags) const {
@@ -228,11 +241,14 @@ class Program {
   CLI::App& ttl_;
   CLI::App& audit_;
   CLI::App& doctor_;
+  CLI::App& key_;
+  CLI::App& key_new_;
   SettingFlags serve_flags_;
   SettingFlags check_flags_;
   SettingFlags audit_flags_;
   SettingFlags doctor_flags_;
   bool json_ = false;
+  std::string tenant_ = "default";
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ enum class Action : std::uint8_t {
   default_config,
   ttl_audit,
   doctor,
+  key_new,
 };
 
 struct CommandLine {
@@ -27,6 +28,7 @@ struct CommandLine {
   std::string file{};                 ///< of --config
   std::vector<config::Flag> flags{};  ///< settings given as flags, in the schema's order
   bool json = false;                  ///< --json: what a command finds, for scripts
+  std::string tenant{};               ///< --tenant of `key new`
 };
 
 /// `arguments` without the program's name. Failure: code bad_usage; an unknown flag or command names the nearest.

@@ -6,6 +6,7 @@
 #include "cli/command_line.hpp"
 #include "cli/doctor.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/key_new.hpp"
 #include "cli/serve.hpp"
 #include "cli/server_options.hpp"
 #include "cli/ttl_audit.hpp"
@@ -39,6 +40,7 @@ int run(const std::vector<std::string>& arguments, const std::vector<std::string
     out << config::default_toml() << std::flush;
     return kOk;
   }
+  if (command->action == Action::key_new) return key_new(command->tenant, out, err);
   const auto loaded = config::load({command->file, environment, command->flags});
   if (!loaded) {
     for (const Error& error : loaded.error()) tell(err, error);

@@ -112,7 +112,7 @@ std::string banner(const config::Config& config, const server::Options& options,
       redis == nullptr ? options.redis.endpoint.to_string()
                        : fmt::format("embedded, data in {}", redis->data_directory().string()),
       upstream.empty() ? "built-in lexical embedder (a model: --embeddings-upstream URL)" : upstream,
-      options.api_key.empty() ? "none: this machine only" : "API key");
+      options.api_key.empty() && options.api_keys.empty() ? "none: this machine only" : "API key");
 }
 
 int exit_code_of(const Error& error) { return error.kind() == ErrorKind::invalid_argument ? kUsage : kFailure; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "config/access_file.hpp"
+
 namespace inkwell::cli {
 namespace {
 
@@ -35,6 +37,29 @@ embeddings::Options embeddings_options(const config::Config::Embeddings& from) {
   options.deadline = 2 * from.upstream.timeout;
   options.upstream = std::move(upstream);
   return options;
+}
+
+Result<void> set_access(const config::Loaded& loaded, server::Options& options) {
+  const std::string& path = loaded.config.auth.keys_file;
+  if (path.empty()) return {};
+  auto access = config::read_access_file(path);
+  if (!access) return std::unexpected(std::move(access.error()));
+  if (access->keys.empty()) {
+    return fail(ErrorKind::invalid_argument, "bad_value", fmt::format("auth.keys_file: {} has no keys.", path),
+                "`inkwell key new` makes a key and prints its entry.");
+  }
+  for (auto& key : access->keys) options.api_keys.push_back({.digest = key.sha256, .tenant = std::move(key.tenant)});
+  for (auto& from : access->tenants) {
+    server::TenantOptions tenant;
+    tenant.name = std::move(from.name);
+    tenant.requests_per_second = static_cast<std::uint64_t>(from.requests_per_second);
+    tenant.burst = static_cast<std::uint64_t>(from.burst);
+    tenant.quota.max_conversations = static_cast<std::uint64_t>(from.max_conversations);
+    tenant.quota.max_bytes = static_cast<std::uint64_t>(from.max_conversation_bytes);
+    tenant.conversation_lifetime = from.conversation_lifetime;
+    options.tenants.push_back(std::move(tenant));
+  }
+  return {};
 }
 
 }  // namespace
@@ -80,6 +105,7 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.key_prefix = from.redis.prefix;
   options.conversations.lifetime = from.conversations.lifetime;
   options.conversations.max_lifetime = std::max(from.conversations.lifetime, from.conversations.max_lifetime);
+  if (auto good = set_access(loaded, options); !good) return std::unexpected(std::move(good.error()));
   set_events(from, options);
   options.embeddings = embeddings_options(from.embeddings);
   auto redis = redis_options(loaded);

@@ -21,7 +21,9 @@ asio::awaitable<Result<AuditReport>> read(redis::Client& client, const config::L
   const config::Config& config = loaded.config;
   keyspace::AuditOptions options;
   options.prefix = config.redis.prefix;
-  for (const Family family : {Family::conversation, Family::conversation_items, Family::conversation_item_ids})
+  for (const Family family :
+       {Family::conversation, Family::conversation_items, Family::conversation_item_ids, Family::conversation_index,
+        Family::conversation_usage, Family::conversation_usage_moments})
     options.lifetimes[family] = std::max(config.conversations.lifetime, config.conversations.max_lifetime);
   options.lifetimes[Family::channel_log] = config.events.lifetime;
   options.lifetimes[Family::channel_generation] = config.events.lifetime;

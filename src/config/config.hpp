@@ -37,6 +37,7 @@ struct Config {
   struct Auth {
     std::string api_key;  ///< a secret; also when it came from api_key_file
     std::string api_key_file;
+    std::string keys_file;
   } auth;
 
   struct Redis {

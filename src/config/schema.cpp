@@ -153,6 +153,22 @@ void add_server_settings(std::vector<Setting>& all) {
       });
 }
 
+void add_auth_settings(std::vector<Setting>& all) {
+  using C = Config;
+  all.insert(
+      all.end(),
+      {
+          {"auth.api_key", Type::text, "", kAnyText,
+           "The key clients must present as a bearer token; without one, no request needs credentials.",
+           store<&C::auth, &C::Auth::api_key>},
+          {"auth.api_key_file", Type::path, "", kAnyText, "A file that holds auth.api_key.",
+           store<&C::auth, &C::Auth::api_key_file>},
+          {"auth.keys_file", Type::path, "", kAnyText,
+           "A TOML file of further keys, by their hashes, their tenants and what those may use (docs/tenants.md).",
+           store<&C::auth, &C::Auth::keys_file>},
+      });
+}
+
 std::vector<Setting> make_schema() {
   using C = Config;
   using R = C::Redis;
@@ -176,15 +192,10 @@ std::vector<Setting> make_schema() {
        store<&C::listen, &C::Listen::port>},
   };
   add_server_settings(all);
+  add_auth_settings(all);
   all.insert(
       all.end(),
       {
-          {"auth.api_key", Type::text, "", kAnyText,
-           "The key clients must present as a bearer token; without one, no request needs credentials.",
-           store<&C::auth, &C::Auth::api_key>},
-          {"auth.api_key_file", Type::path, "", kAnyText, "A file that holds auth.api_key.",
-           store<&C::auth, &C::Auth::api_key_file>},
-
           {"redis.url", Type::redis_url, "", kAnyText,
            "Your Redis or Valkey: redis://[user:password@]host[:port][/db], rediss:// for TLS, unix:///path, "
            "redis-sentinel://host,.../master or redis-cluster://host,...; without it, Inkwell starts its own.",

@@ -1,8 +1,12 @@
 #include "conversations/answers.hpp"
 
+#include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <charconv>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <openssl/sha.h>
 
 #include "base/random.hpp"
 
@@ -12,6 +16,13 @@ namespace {
 using redis::View;
 
 constexpr std::size_t kConversationHex = 48;
+constexpr std::size_t kNoted = 6;  // the parts of a reply with a note
+
+std::uint64_t number_in(std::string_view text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
 
 }  // namespace
 
@@ -63,6 +74,33 @@ std::string text_of(const Metadata& metadata) {
   return boost::json::serialize(object);
 }
 
+View answer_of(const redis::Reply& reply) { return reply.view()[0]; }
+
+std::optional<Note> note_of(const redis::Reply& reply) {
+  const View view = reply.view();
+  if (view.size() != kNoted) return std::nullopt;
+  Note note;
+  note.owner = view[1].text();
+  note.noted = view[2].integer().value_or(0);
+  note.expires_at = view[3].integer().value_or(0);
+  note.bytes = view[4].integer().value_or(0);
+  note.version = view[5].integer().value_or(0);
+  return note;
+}
+
+std::optional<Conversation> conversation_of(View fields, View expires_at, std::string id) {
+  const auto expires = expires_at.integer();
+  if (fields.size() != 4 || fields[0].is_null() || !expires || *expires < 0) return std::nullopt;
+  Conversation conversation;
+  conversation.id = std::move(id);
+  conversation.created_at = static_cast<std::int64_t>(number_in(fields[0].text()));
+  conversation.version = static_cast<std::int64_t>(number_in(fields[1].text()));
+  conversation.metadata = fields[2].text();
+  conversation.lifetime = std::chrono::milliseconds(number_in(fields[3].text()));
+  conversation.expires_at = *expires / 1000;
+  return conversation;
+}
+
 Result<Conversation> conversation_of(View view, std::string id) {
   if (view.size() != 5) return std::unexpected(damaged(id));
   const auto created = view[0].integer();
@@ -80,23 +118,37 @@ Result<Conversation> conversation_of(View view, std::string id) {
   return conversation;
 }
 
-Item item_of(std::string_view id, std::string_view rest) {
+std::string item_id_of(std::string_view stored, std::string_view seed, std::uint64_t number) {
+  if (!stored.ends_with('*')) return std::string(stored);
+  const auto text = fmt::format("{}:{}", seed, number);
+  std::array<unsigned char, 20> digest{};
+  ::SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  stored.remove_suffix(1);
+  return fmt::format("{}{:02x}{:016x}", stored, fmt::join(digest.begin(), digest.begin() + 16, ""), number);
+}
+
+Item item_of(std::string id, std::string_view rest) {
   std::string json;
   json.reserve(id.size() + rest.size() + 8);
   json += R"({"id":")";
   json += id;
   json += '"';
   json += rest;
-  return {std::string(id), std::move(json)};
+  return {std::move(id), std::move(json)};
 }
 
 std::vector<Item> items_of(View flat) {
   std::vector<Item> items;
-  items.reserve(flat.size() / 2);
-  for (auto part = flat.begin(); part != flat.end(); ++part) {
-    const auto id = (*part).text();
+  auto part = flat.begin();
+  if (part == flat.end()) return items;
+  const auto seed = (*part).text();
+  items.reserve(flat.size() / 3);
+  while (++part != flat.end()) {
+    const auto number = number_in((*part).text());
     if (++part == flat.end()) break;
-    items.push_back(item_of(id, (*part).text()));
+    auto id = item_id_of((*part).text(), seed, number);
+    if (++part == flat.end()) break;
+    items.push_back(item_of(std::move(id), (*part).text()));
   }
   return items;
 }

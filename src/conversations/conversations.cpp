@@ -15,7 +15,7 @@ using redis::Reply;
 using redis::Script;
 using redis::View;
 
-constexpr std::size_t kItemRandomBytes = 16;  // the other 16 hexadecimal digits of an item's id are its number
+constexpr std::size_t kSeedBytes = 16;  // what makes a conversation's item ids unguessable
 constexpr std::size_t kMaxPairs = 16;
 constexpr std::size_t kMaxKeyCharacters = 64;
 constexpr std::size_t kMaxValueCharacters = 512;
@@ -30,12 +30,16 @@ std::size_t characters_in(std::string_view utf8) {
   return static_cast<std::size_t>(std::ranges::count_if(utf8, [](unsigned char c) { return (c & 0xC0U) != 0x80U; }));
 }
 
-void add_items(std::vector<std::string>& arguments, const std::vector<NewItem>& items) {
+/// As append_items in write.lua takes them. Returns their bytes.
+std::size_t add_items(std::vector<std::string>& arguments, const std::vector<NewItem>& items) {
+  std::size_t bytes = 0;
   for (const auto& item : items) {
     arguments.push_back(item.client_id);
-    arguments.push_back(item.prefix + random_hex(kItemRandomBytes));
+    arguments.push_back(item.prefix);
     arguments.push_back(item.json);
+    bytes += item.json.size();
   }
+  return bytes;
 }
 
 /// Whether a step answered {'duplicate', id}.
@@ -68,42 +72,70 @@ Result<void> Conversations::check_lifetime(std::optional<std::chrono::millisecon
                              .with_param("expires_after"));
 }
 
+Conversations::Conversations(keyspace::Store& store, Options options, Scope scope)
+    : store_(store),
+      options_(options),
+      scope_(std::move(scope)),
+      keys_(scope_.tenant.empty() ? store.keys() : store.keys().of(scope_.tenant)),
+      registry_(store, keys_, scope_.quota) {}
+
+std::vector<keyspace::Key> Conversations::keys_of(const std::string& id) const {
+  return {keys_.conversation(id), keys_.conversation_items(id), keys_.conversation_item_ids(id)};
+}
+
+/// One owner's keys are not another's. They have no spaces in them.
+std::string Conversations::idempotency_name(const Write& write) const {
+  return scope_.owner.empty() ? write.idempotency_key : scope_.owner + " " + write.idempotency_key;
+}
+
 /// A step that changes nothing but how long the conversation lives.
 awaitable<Result<Reply>> Conversations::step(const Script& script, const std::string& id,
                                              std::vector<std::string> arguments) {
-  const auto& keys = store_.keys();
-  std::vector<keyspace::Key> touched{keys.conversation(id), keys.conversation_items(id),
-                                     keys.conversation_item_ids(id)};
+  arguments.push_back(scope_.owner);
   const redis::CallOptions options{.timeout = {}, .idempotent = true};
-  auto reply = co_await store_.run(script, std::move(touched), std::move(arguments), options);
-  if (reply && reply->view().is_null()) co_return std::unexpected(no_conversation(id));
+  auto reply = co_await store_.run(script, keys_of(id), std::move(arguments), options);
+  if (!reply) co_return reply;
+  if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
+  if (auto note = note_of(*reply)) co_await registry_.settle(id, std::move(*note));
   co_return reply;
 }
 
 /// A write: its refusals are errors here, for all of them. With an idempotency key it may be sent again.
 awaitable<Result<Reply>> Conversations::write_step(const Script& script, std::string id,
                                                    std::vector<std::string> arguments, Write write) {
-  const auto& keys = store_.keys();
-  std::vector<keyspace::Key> touched{keys.conversation(id), keys.conversation_items(id),
-                                     keys.conversation_item_ids(id)};
+  auto touched = keys_of(id);
   const bool repeatable = !write.idempotency_key.empty();
-  if (repeatable) touched.push_back(keys.conversation_idempotency(id, write.idempotency_key));
-  std::vector<std::string> all{write.expected_versions, repeatable ? write.fingerprint : "", kRecordLifetime};
+  if (repeatable) touched.push_back(keys_.conversation_idempotency(id, idempotency_name(write)));
+  std::vector<std::string> all{write.expected_versions, repeatable ? write.fingerprint : "", kRecordLifetime,
+                               scope_.quota.limited() ? "0" : std::to_string(options_.list_granularity.count())};
   all.insert(all.end(), std::make_move_iterator(arguments.begin()), std::make_move_iterator(arguments.end()));
+  all.push_back(scope_.owner);
   const redis::CallOptions options{.timeout = {}, .idempotent = repeatable};
   auto reply = co_await store_.run(script, std::move(touched), std::move(all), options);
   if (!reply) co_return reply;
-  const View answer = reply->view();
-  if (answer.is_null()) co_return std::unexpected(no_conversation(id));
+  if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
+  const View answer = answer_of(*reply);
   if (is_duplicate(answer)) co_return std::unexpected(duplicate(answer[1].text()));
   if (!answer.is_aggregate() && answer.text() == "key_reused") co_return std::unexpected(key_reused());
   if (!answer.is_aggregate() && answer.text() == "stale") co_return std::unexpected(stale(id));
+  if (auto note = note_of(*reply)) co_await registry_.settle(std::move(id), std::move(*note));
+  co_return reply;
+}
+
+/// A write that brings `bytes`, which the tenant's quota must have room for.
+awaitable<Result<Reply>> Conversations::write_bytes(const Script& script, std::string id,
+                                                    std::vector<std::string> arguments, Write write,
+                                                    std::size_t bytes) {
+  auto taken = co_await registry_.take(id, bytes);
+  if (!taken) co_return std::unexpected(std::move(taken.error()));
+  auto reply = co_await write_step(script, id, std::move(arguments), std::move(write));
+  if (!reply && !reply.error().outcome_unknown()) co_await registry_.give(std::move(id), bytes);
   co_return reply;
 }
 
 /// The id that a creation with an idempotency key has, the first time and ever after.
 awaitable<Result<std::string>> Conversations::reserve(std::string proposed, Write write) {
-  std::vector<keyspace::Key> keys(1, store_.keys().conversation_idempotency("", write.idempotency_key));
+  std::vector<keyspace::Key> keys(1, keys_.conversation_idempotency("", idempotency_name(write)));
   std::vector<std::string> arguments{write.fingerprint, std::move(proposed), kRecordLifetime};
   const redis::CallOptions options{.timeout = {}, .idempotent = true};
   auto reply = co_await store_.run(steps().reserve, std::move(keys), std::move(arguments), options);
@@ -123,20 +155,21 @@ awaitable<Result<Conversation>> Conversations::create(NewConversation wanted, Wr
     if (!reserved) co_return std::unexpected(std::move(reserved.error()));
     id = std::move(*reserved);
   }
-  const auto lifetime = wanted.lifetime.value_or(options_.lifetime);
-  std::vector<std::string> arguments{std::to_string(lifetime.count()), text_of(wanted.metadata)};
-  add_items(arguments, wanted.items);
-  auto reply = co_await write_step(steps().create, id, std::move(arguments), std::move(write));
+  const auto lifetime = wanted.lifetime.value_or(scope_.lifetime.value_or(options_.lifetime));
+  std::vector<std::string> arguments{std::to_string(lifetime.count()), text_of(wanted.metadata), random_hex(kSeedBytes),
+                                     scope_.owner};
+  const auto bytes = add_items(arguments, wanted.items);
+  auto announced = co_await registry_.announce(id, scope_.owner, lifetime);
+  if (!announced) co_return std::unexpected(std::move(announced.error()));
+  auto reply = co_await write_bytes(steps().create, id, std::move(arguments), std::move(write), bytes);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = reply->view();
-  if (answer.size() != 2) co_return std::unexpected(damaged(id));
-  co_return conversation_of(answer[0], std::move(id));
+  co_return conversation_of(answer_of(*reply), std::move(id));
 }
 
 awaitable<Result<Conversation>> Conversations::get(std::string id) {
   auto reply = co_await step(steps().get, id, {});
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  co_return conversation_of(reply->view(), std::move(id));
+  co_return conversation_of(answer_of(*reply), std::move(id));
 }
 
 awaitable<Result<Conversation>> Conversations::update(std::string id, Change change, Write write) {
@@ -150,7 +183,7 @@ awaitable<Result<Conversation>> Conversations::update(std::string id, Change cha
                                      change.lifetime ? std::to_string(change.lifetime->count()) : ""};
   auto reply = co_await write_step(steps().update, id, std::move(arguments), std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  co_return conversation_of(reply->view(), std::move(id));
+  co_return conversation_of(answer_of(*reply), std::move(id));
 }
 
 awaitable<Result<void>> Conversations::erase(std::string id, Write write) {
@@ -162,15 +195,20 @@ awaitable<Result<void>> Conversations::erase(std::string id, Write write) {
 awaitable<Result<Items>> Conversations::append(std::string id, std::vector<NewItem> items, Write write) {
   std::vector<std::string> arguments;
   arguments.reserve(items.size() * 3);
-  add_items(arguments, items);
-  auto reply = co_await write_step(steps().append, id, std::move(arguments), std::move(write));
+  const auto bytes = add_items(arguments, items);
+  auto reply = co_await write_bytes(steps().append, id, std::move(arguments), std::move(write), bytes);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = reply->view();
-  if (answer.size() != 2 || answer[0].size() != items.size()) co_return std::unexpected(damaged(id));
+  const View answer = answer_of(*reply);
+  if (answer.size() != 3) co_return std::unexpected(damaged(id));
   Items stored;
-  stored.version = answer[1].integer().value_or(0);
+  stored.version = answer[2].integer().value_or(0);
   stored.items.reserve(items.size());
-  for (const View made : answer[0]) stored.items.push_back(item_of(made.text(), items[stored.items.size()].json));
+  auto number = static_cast<std::uint64_t>(answer[0].integer().value_or(0));
+  for (const auto& item : items) {
+    auto made = item.client_id.empty() ? item_id_of(item.prefix + '*', answer[1].text(), number) : item.client_id;
+    stored.items.push_back(item_of(std::move(made), item.json));
+    ++number;
+  }
   co_return stored;
 }
 
@@ -178,7 +216,7 @@ awaitable<Result<Items>> Conversations::pop(std::string id, int most, Write writ
   std::vector<std::string> arguments(1, std::to_string(std::clamp(most, 1, kMaxPage)));
   auto reply = co_await write_step(steps().pop, id, std::move(arguments), std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = reply->view();
+  const View answer = answer_of(*reply);
   if (answer.size() != 2) co_return std::unexpected(damaged(id));
   Items popped;
   popped.items = items_of(answer[0]);
@@ -191,7 +229,7 @@ awaitable<Result<Page>> Conversations::list(std::string id, Order order, int lim
   std::vector<std::string> arguments{order == Order::ascending ? "asc" : "desc", std::to_string(limit + 1), after};
   auto reply = co_await step(steps().list, id, std::move(arguments));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = reply->view();
+  const View answer = answer_of(*reply);
   if (!answer.is_aggregate()) {
     co_return std::unexpected(Error(ErrorKind::invalid_argument, "invalid_cursor",
                                     fmt::format("No item with id '{}' found in conversation '{}'.", after, id),
@@ -213,7 +251,7 @@ awaitable<Result<Page>> Conversations::window(std::string id, WindowLimits limit
   auto reply = co_await step(steps().window, id, std::move(arguments));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   Page page;
-  page.items = items_of(reply->view());
+  page.items = items_of(answer_of(*reply));
   std::ranges::reverse(page.items);
   std::size_t read = 0;
   std::vector<std::string_view> texts;
@@ -235,16 +273,17 @@ awaitable<Result<Item>> Conversations::item(std::string id, std::string item_id)
   std::vector<std::string> arguments(1, item_id);
   auto reply = co_await step(steps().get_item, id, std::move(arguments));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = reply->view();
-  if (answer.size() != 2) co_return std::unexpected(no_item(item_id, id));
-  co_return item_of(answer[0].text(), answer[1].text());
+  const View answer = answer_of(*reply);
+  auto found = items_of(answer);
+  if (found.empty()) co_return std::unexpected(no_item(item_id, id));
+  co_return std::move(found.front());
 }
 
 awaitable<Result<Conversation>> Conversations::erase_item(std::string id, std::string item_id, Write write) {
   std::vector<std::string> arguments(1, item_id);
   auto reply = co_await write_step(steps().erase_item, id, std::move(arguments), std::move(write));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = reply->view();
+  const View answer = answer_of(*reply);
   if (!answer.is_aggregate()) co_return std::unexpected(no_item(item_id, id));
   co_return conversation_of(answer, std::move(id));
 }

@@ -1,7 +1,7 @@
 // Conversations: dialogues in Redis that live 30 days after their last use, in the terms of the OpenAI Conversations
-// API but knowing nothing of HTTP. One object a worker, over that worker's Store; lives on its thread; holds no state
-// but options. Every operation is one atomic step on the server, so concurrent callers on any number of nodes neither
-// lose nor reorder an item.
+// API but knowing nothing of HTTP. A cheap view for one scope (a tenant, perhaps one owner in it) over a worker's
+// Store, made a request; lives on that worker's thread; holds no state but options. Every operation is one atomic step
+// on the server, so concurrent callers on any number of nodes neither lose nor reorder an item.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -17,6 +17,7 @@
 
 #include "conversations/item.hpp"
 #include "conversations/options.hpp"
+#include "conversations/registry.hpp"
 #include "conversations/window.hpp"
 #include "keyspace/store.hpp"
 
@@ -92,15 +93,26 @@ struct Page {
   bool has_more = false;
 };
 
+/// Conversations of one owner, those changed last first.
+struct ConversationPage {
+  std::vector<Conversation> conversations;
+  std::string next_after;  ///< where the next page begins; empty when this is the last
+};
+
 class Conversations {
  public:
   /// `store` must outlive it.
-  explicit Conversations(keyspace::Store& store, Options options = {}) : store_(store), options_(options) {}
+  explicit Conversations(keyspace::Store& store, Options options = {}, Scope scope = {});
 
   /// Not idempotent, like every write here, unless it has an idempotency key: an Error with outcome_unknown() says that
   /// it may have happened.
   boost::asio::awaitable<Result<Conversation>> create(NewConversation wanted, Write write);
   boost::asio::awaitable<Result<Conversation>> get(std::string id);
+  /// The conversations made for `owner` (empty: for nobody in particular; a scope with an owner sees its own only), 1
+  /// to kMaxPage of them. `after`: a page's next_after, or the id of a conversation in the list; empty for the start.
+  /// What changes meanwhile moves to the front, behind which a walk with next_after doesn't return: it meets all that
+  /// doesn't change, once. Doesn't count as a use of them.
+  boost::asio::awaitable<Result<ConversationPage>> list_of(std::string owner, int limit, std::string after);
   boost::asio::awaitable<Result<Conversation>> update(std::string id, Change change, Write write);
   boost::asio::awaitable<Result<void>> erase(std::string id, Write write);
 
@@ -123,15 +135,23 @@ class Conversations {
 
  private:
   Result<void> check_lifetime(std::optional<std::chrono::milliseconds> lifetime) const;
+  std::vector<keyspace::Key> keys_of(const std::string& id) const;
   boost::asio::awaitable<Result<redis::Reply>> step(const redis::Script& script, const std::string& id,
                                                     std::vector<std::string> arguments);
   boost::asio::awaitable<Result<redis::Reply>> write_step(const redis::Script& script, std::string id,
                                                           std::vector<std::string> arguments, Write write);
+  boost::asio::awaitable<Result<redis::Reply>> write_bytes(const redis::Script& script, std::string id,
+                                                           std::vector<std::string> arguments, Write write,
+                                                           std::size_t bytes);
   boost::asio::awaitable<Result<Conversation>> copy(std::string from, std::string to, std::vector<std::string> head);
   boost::asio::awaitable<Result<std::string>> reserve(std::string proposed, Write write);
+  std::string idempotency_name(const Write& write) const;
 
   keyspace::Store& store_;
   Options options_;
+  Scope scope_;
+  keyspace::Keys keys_;
+  Registry registry_;
 };
 
 /// Whether `id` has the form of a conversation's id: "conv_" and 48 hexadecimal digits.

@@ -1,5 +1,8 @@
 // Conversations::fork: reads the one in pieces and writes the other, each piece one step, because the two need not be
 // on one node of a cluster.
+#include <algorithm>
+
+#include "base/random.hpp"
 #include "conversations/answers.hpp"
 #include "conversations/conversations.hpp"
 #include "conversations/steps.hpp"
@@ -11,7 +14,22 @@ using boost::asio::awaitable;
 using redis::View;
 
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
-constexpr std::size_t kHead = 3;  // lifetime, metadata and newest number come before the items
+constexpr std::size_t kHead = 5;  // lifetime, metadata, newest number, seed and owner come before the items
+
+constexpr std::size_t kSeedBytes = 16;
+
+/// Items of an answer as restore.lua takes them: {number, id, JSON ...}. Returns the last one's number, 0 for none.
+std::uint64_t add_stored(std::vector<std::string>& arguments, View flat) {
+  std::uint64_t number = 0;
+  const auto seed = flat[0].text();
+  for (std::size_t i = 1; i + 2 < flat.size(); i += 3) {
+    number = std::stoull(std::string(flat[i].text()));
+    arguments.emplace_back(flat[i].text());
+    arguments.push_back(item_id_of(flat[i + 1].text(), seed, number));
+    arguments.emplace_back(flat[i + 2].text());
+  }
+  return number;
+}
 
 }  // namespace
 
@@ -25,15 +43,22 @@ awaitable<Result<Conversation>> Conversations::fork(std::string id, Fork wanted,
   std::vector<std::string> arguments(1, wanted.last_item);
   auto point = co_await step(steps().fork_point, id, std::move(arguments));
   if (!point) co_return std::unexpected(std::move(point.error()));
-  const View found = point->view();
+  const View found = answer_of(*point);
   if (!found.is_aggregate()) co_return std::unexpected(no_item(wanted.last_item, id));
-  if (found.size() != kHead) co_return std::unexpected(damaged(id));
+  if (found.size() != 5) co_return std::unexpected(damaged(id));
   const auto lifetime = wanted.lifetime ? wanted.lifetime->count() : found[2].integer().value_or(0);
   std::vector<std::string> head{std::to_string(lifetime),
                                 wanted.metadata ? text_of(*wanted.metadata) : std::string(found[1].text()),
-                                std::to_string(found[0].integer().value_or(0))};
+                                std::to_string(found[0].integer().value_or(0)), random_hex(kSeedBytes),
+                                scope_.owner.empty() ? std::string(found[3].text()) : scope_.owner};
   std::string made = new_conversation_id();
+  auto announced = co_await registry_.announce(made, head.back(), std::chrono::milliseconds(lifetime));
+  if (!announced) co_return std::unexpected(std::move(announced.error()));
+  const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(found[4].integer().value_or(0), 0));
+  auto taken = co_await registry_.take(made, bytes);
+  if (!taken) co_return std::unexpected(std::move(taken.error()));
   auto copied = co_await copy(id, made, std::move(head));
+  if (!copied) co_await registry_.give(made, bytes);
   if (!copied || write.idempotency_key.empty()) co_return copied;
   // Of duplicates, each has made a copy; the first to settle its id is the one, and the others take theirs back.
   auto settled = co_await reserve(made, std::move(write));
@@ -47,7 +72,6 @@ awaitable<Result<Conversation>> Conversations::fork(std::string id, Fork wanted,
 }
 
 awaitable<Result<Conversation>> Conversations::copy(std::string from, std::string to, std::vector<std::string> head) {
-  const auto& keys = store_.keys();
   const redis::CallOptions once{.timeout = {}, .idempotent = false};
   std::uint64_t next = 1;
   while (true) {
@@ -55,14 +79,14 @@ awaitable<Result<Conversation>> Conversations::copy(std::string from, std::strin
     auto piece = co_await step(steps().numbered, from, std::move(range));
     if (!piece) co_return std::unexpected(std::move(piece.error()));
     std::vector<std::string> arguments = head;
-    for (const View part : piece->view()) arguments.emplace_back(part.text());
-    const bool empty = arguments.size() == kHead;
-    if (!empty) next = std::stoull(arguments[arguments.size() - 3]) + 1;
-    std::vector<keyspace::Key> touched{keys.conversation(to), keys.conversation_items(to),
-                                       keys.conversation_item_ids(to)};
-    auto reply = co_await store_.run(steps().restore, std::move(touched), std::move(arguments), once);
+    const auto last = add_stored(arguments, answer_of(*piece));
+    if (last != 0) next = last + 1;
+    arguments.emplace_back();  // may reach it whoever's it is
+    auto reply = co_await store_.run(steps().restore, keys_of(to), std::move(arguments), once);
     if (!reply) co_return std::unexpected(std::move(reply.error()));
-    if (empty || next > std::stoull(head[2])) co_return conversation_of(reply->view(), std::move(to));
+    if (last != 0 && next <= std::stoull(head[2])) continue;
+    if (auto note = note_of(*reply)) co_await registry_.settle(to, std::move(*note));
+    co_return conversation_of(answer_of(*reply), std::move(to));
   }
 }
 

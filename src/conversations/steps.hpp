@@ -13,10 +13,12 @@ namespace inkwell::conversations {
 /// The steps, each behind what all of them, or all writes, begin with.
 struct Steps {
   static redis::Script reading(std::string_view body) {
-    return redis::Script(std::string(lua::kStep) + std::string(body));
+    return redis::Script(std::string(lua::kStep) + "local function body()\n" + std::string(body) +
+                         "end\nreturn finish(body())\n");
   }
   static redis::Script writing(std::string_view body) {
-    return redis::Script(std::string(lua::kStep) + std::string(lua::kWrite) + std::string(body));
+    return redis::Script(std::string(lua::kStep) + std::string(lua::kWrite) + "local function body()\n" +
+                         std::string(body) + "end\nreturn finish(body())\n");
   }
   const redis::Script reserve{lua::kReserve};
   const redis::Script create = writing(lua::kCreate);
@@ -31,6 +33,10 @@ struct Steps {
   const redis::Script fork_point = reading(lua::kForkPoint);
   const redis::Script numbered = reading(lua::kNumbered);
   const redis::Script restore = reading(lua::kRestore);
+  const redis::Script index_add{lua::kIndexAdd};
+  const redis::Script index_remove{lua::kIndexRemove};
+  const redis::Script index_page{lua::kIndexPage};
+  const redis::Script usage{lua::kUsage};
   const redis::Script get_item = reading(lua::kGetItem);
 };
 

@@ -19,12 +19,14 @@ struct Shape {
   Family family;
 };
 
-constexpr std::array<Shape, 10> kBraced{{
+constexpr std::array<Shape, 12> kBraced{{
     {"conv:{", "}", false, Family::conversation},
     {"conv:{", "}:items", false, Family::conversation_items},
     {"conv:{", "}:ids", false, Family::conversation_item_ids},
     {"conv:{", "}:idem:", true, Family::conversation_idempotency},
     {"convs:{", "}", false, Family::conversation_index},
+    {"usage:{", "}", false, Family::conversation_usage},
+    {"usage:{", "}:until", false, Family::conversation_usage_moments},
     {"chan:{", "}", false, Family::channel_log},
     {"chan:{", "}:live", false, Family::channel_live},
     {"chan:{", "}:subs", false, Family::channel_subscribers},

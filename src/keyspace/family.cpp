@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kThirtyDays = 24h * 30;
 constexpr std::chrono::milliseconds kDay = 24h;
 
-constexpr std::array<FamilyRule, 13> kFamilies{{
+constexpr std::array<FamilyRule, 15> kFamilies{{
     {Family::conversation, "conversation", "conv:{ID}", RedisType::hash, kThirtyDays, Refresh::on_read_or_write, 0},
     {Family::conversation_items, "conversation items", "conv:{ID}:items", RedisType::stream, kThirtyDays,
      Refresh::on_read_or_write, 0},
@@ -21,6 +21,10 @@ constexpr std::array<FamilyRule, 13> kFamilies{{
      Refresh::on_write, 0},
     {Family::conversation_idempotency, "conversation idempotency record", "conv:{ID}:idem:KEY", RedisType::string, kDay,
      Refresh::never, 0},
+    {Family::conversation_usage, "conversation usage", "usage:{conversations}", RedisType::hash, kThirtyDays,
+     Refresh::on_write, 0},
+    {Family::conversation_usage_moments, "conversation usage moments", "usage:{conversations}:until",
+     RedisType::sorted_set, kThirtyDays, Refresh::on_write, 0},
     {Family::channel_log, "channel log", "chan:{NAME}", RedisType::stream, kDay, Refresh::on_write, 0},
     {Family::channel_live, "channel live", "chan:{NAME}:live", RedisType::pubsub_channel, 0ms, Refresh::not_stored, 0},
     {Family::channel_subscribers, "channel subscribers", "chan:{NAME}:subs", RedisType::hash, 60s, Refresh::on_write,

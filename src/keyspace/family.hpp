@@ -15,6 +15,8 @@ enum class Family : std::uint8_t {
   conversation_item_ids,
   conversation_index,
   conversation_idempotency,
+  conversation_usage,
+  conversation_usage_moments,
   channel_log,
   channel_live,
   channel_subscribers,

@@ -85,6 +85,12 @@ Key Keys::conversation_index(std::string_view owner) const {
 Key Keys::conversation_idempotency(std::string_view id, std::string_view key) const {
   return {Family::conversation_idempotency, fmt::format("{}conv:{{{}}}:idem:{}", prefix_, encoded(id), encoded(key))};
 }
+Key Keys::conversation_usage() const {
+  return {Family::conversation_usage, fmt::format("{}usage:{{conversations}}", prefix_)};
+}
+Key Keys::conversation_usage_moments() const {
+  return {Family::conversation_usage_moments, fmt::format("{}usage:{{conversations}}:until", prefix_)};
+}
 Key Keys::channel_log(std::string_view name) const { return channel_key(Family::channel_log, name, ""); }
 Key Keys::channel_live(std::string_view name) const { return channel_key(Family::channel_live, name, ":live"); }
 Key Keys::channel_subscribers(std::string_view name) const {

@@ -45,6 +45,9 @@ class Keys {
   Key conversation_item_ids(std::string_view id) const;
   Key conversation_index(std::string_view owner) const;
   Key conversation_idempotency(std::string_view id, std::string_view key) const;
+  /// What the tenant's conversations take together, and when they cease to.
+  Key conversation_usage() const;
+  Key conversation_usage_moments() const;
   /// Of channels: `name` is one of this tenant's, or says by name_in_tenant() whose it is.
   Key channel_log(std::string_view name) const;
   Key channel_live(std::string_view name) const;

@@ -54,6 +54,22 @@ boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::get_all(const s
   return client_.execute_all(std::move(request), options);
 }
 
+boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::exists_all(const std::vector<Key>& keys) {
+  redis::Request request;
+  for (const auto& key : keys) request.add("EXISTS", key.str());
+  return client_.execute_all(std::move(request), redis::CallOptions{.timeout = {}, .idempotent = true});
+}
+
+boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::read_hashes(const std::vector<Key>& keys,
+                                                                             std::vector<std::string_view> fields) {
+  redis::Request request;
+  for (const auto& key : keys) {
+    request.add("HMGET", key.str(), fields);
+    request.add("PEXPIRETIME", key.str());
+  }
+  return client_.execute_all(std::move(request), redis::CallOptions{.timeout = {}, .idempotent = true});
+}
+
 // NOLINTNEXTLINE(performance-unnecessary-value-param): a coroutine's parameter
 boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::set_all(std::vector<Entry> entries,
                                                                          redis::CallOptions options) {

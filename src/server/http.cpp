@@ -9,7 +9,8 @@
 namespace inkwell::server {
 namespace {
 
-std::string_view type_of(http::status status) noexcept {
+std::string_view type_of(http::status status, std::string_view error_code) noexcept {
+  if (error_code == "insufficient_quota") return error_code;
   const auto code = static_cast<unsigned>(status);
   if (code == 429) return "rate_limit_error";
   return code >= 500 ? "server_error" : "invalid_request_error";
@@ -19,7 +20,7 @@ HttpResponse make_error(http::status status, std::string_view code, std::string_
                         const std::optional<std::string>& param) {
   boost::json::object error;
   error["message"] = boost::json::string_view(message);
-  error["type"] = boost::json::string_view(type_of(status));
+  error["type"] = boost::json::string_view(type_of(status, code));
   if (param) {
     error["param"] = *param;
   } else {
@@ -73,6 +74,8 @@ http::status status_of(ErrorKind kind) noexcept {
       return http::status::forbidden;
     case ErrorKind::too_large:
       return http::status::payload_too_large;
+    case ErrorKind::quota_exceeded:
+      return http::status::too_many_requests;
     case ErrorKind::overloaded:
     case ErrorKind::unavailable:
     case ErrorKind::cancelled:
@@ -100,7 +103,9 @@ HttpResponse error_response(const Error& error) {
   }
   // The official OpenAI SDKs retry 408, 409, 429 and 5xx by themselves unless this header says otherwise. A write that
   // may have been applied, or a conflict that will be one again, must not be.
-  if (error.outcome_unknown() || error.kind() == ErrorKind::conflict) {
+  // So it is with a quota that no wait gives back.
+  const bool used_up = error.kind() == ErrorKind::quota_exceeded && !wait;
+  if (error.outcome_unknown() || error.kind() == ErrorKind::conflict || used_up) {
     response.headers.emplace_back("x-should-retry", "false");
   }
   if (error.kind() == ErrorKind::unauthenticated) response.headers.emplace_back("WWW-Authenticate", "Bearer");

@@ -18,6 +18,7 @@
 #include "server/auth.hpp"
 #include "server/sse/options.hpp"
 #include "server/sse/stream_limits.hpp"
+#include "server/tenants.hpp"
 
 namespace inkwell::telemetry {
 class Log;
@@ -51,6 +52,7 @@ struct Options {
   std::vector<ApiKeyOptions> api_keys{};     ///< further keys, and their tenants
   std::vector<std::string> allowed_hosts{};  ///< names a server without an api_key also answers to; see PageGuard
   std::string tenant = "default";            ///< of `api_key`, and of everyone where there is no authentication
+  std::vector<TenantOptions> tenants{};      ///< what some of them may use
   std::string key_prefix = "ink";
   redis::Options redis;
   conversations::Options conversations;

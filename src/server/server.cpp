@@ -50,6 +50,7 @@ Shared::Shared(Options options_)
       version(server::version()),
       log(options.log),
       authenticator(options.api_key, options.tenant, options.api_keys),
+      tenants(options.tenants),
       page_guard(options.allowed_hosts),
       hub(options.threads),
       stream_limits(options.stream_limits),

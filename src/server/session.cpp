@@ -250,6 +250,7 @@ std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
   if (!exchange.route || exchange.route->access == Access::authenticated) {
     auto identity = shared.authenticator.identify(request);
     if (!identity) return error_response(identity.error());
+    if (auto room = shared.tenants.admit(identity->tenant, exchange.began); !room) return error_response(room.error());
     request.identity = std::move(*identity);
     if (!shared.authenticator.required()) {
       if (auto error = shared.page_guard.refuse(request)) return error_response(*error);

@@ -16,6 +16,7 @@
 #include "server/page_guard.hpp"
 #include "server/router.hpp"
 #include "server/sse/stream_limits.hpp"
+#include "server/tenants.hpp"
 #include "telemetry/log.hpp"
 
 namespace inkwell::server {
@@ -30,6 +31,7 @@ struct Shared {
   const std::string version;  ///< of inkwell, for inkwell_build_info and the Server header
   std::shared_ptr<telemetry::Log> log;
   Authenticator authenticator;
+  Tenants tenants;
   PageGuard page_guard;
   Router router;
   events::Hub hub;

@@ -66,7 +66,6 @@ struct Worker::State {
         http_stats(shared_.router.routes().size()),
         redis(io.get_executor(), redis_options(shared_, index_)),
         store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)),
-        conversations(store, shared_.options.conversations),
         embeddings(io.get_executor(), store, shared_.embeddings, shared_.options.embeddings,
                    embeddings::make_providers(io.get_executor(), shared_.options.embeddings)),
         events(index_, shared_.hub, io.get_executor(), store, shared_.options.redis, shared_.options.events),
@@ -96,7 +95,6 @@ struct Worker::State {
 
   redis::Client redis;
   keyspace::Store store;
-  conversations::Conversations conversations;
   embeddings::Embeddings embeddings;
   events::Node events;
   events::Generations generations;
@@ -116,7 +114,16 @@ Gate& Worker::gate() noexcept { return state_->gate; }
 Shared& Worker::shared() noexcept { return state_->shared; }
 redis::Client& Worker::redis() noexcept { return state_->redis; }
 keyspace::Store& Worker::store() noexcept { return state_->store; }
-conversations::Conversations& Worker::conversations() noexcept { return state_->conversations; }
+conversations::Conversations Worker::conversations(const Identity& identity) {
+  conversations::Scope scope;
+  scope.tenant = identity.tenant;
+  scope.owner = identity.owner;
+  if (const auto* const tenant = state_->shared.tenants.find(identity.tenant)) {
+    scope.quota = tenant->quota;
+    scope.lifetime = tenant->conversation_lifetime;
+  }
+  return conversations::Conversations(state_->store, state_->shared.options.conversations, std::move(scope));
+}
 embeddings::Embeddings& Worker::embeddings() noexcept { return state_->embeddings; }
 events::Node& Worker::events() noexcept { return state_->events; }
 events::Generations& Worker::generations() noexcept { return state_->generations; }

@@ -34,6 +34,7 @@ namespace inkwell::server {
 class Connections;
 class EventStreams;
 class HttpStats;
+struct Identity;
 struct Shared;
 
 /// What a worker's parts have counted, as of its last sweep (at most 250 ms ago).
@@ -60,7 +61,8 @@ class Worker {
   redis::Client& redis() noexcept;
   keyspace::Store& store() noexcept;  ///< the default tenant's keys over this worker's Redis client
 
-  conversations::Conversations& conversations() noexcept;
+  /// Those that who asks may reach: a cheap view, made for a request.
+  conversations::Conversations conversations(const Identity& identity);
   embeddings::Embeddings& embeddings() noexcept;
   events::Node& events() noexcept;
   events::Generations& generations() noexcept;

@@ -1,13 +1,13 @@
--- Makes a conversation with its first items. ARGV from 4 on: lifetime in ms, metadata, items (see append_items). Answers {conversation, ids},
--- 'exists' when the id is taken, or {'duplicate', id}.
+-- Makes a conversation with its first items. ARGV from 5 on: lifetime in ms, metadata, seed, owner or '', items (see append_items). Answers
+-- the conversation, 'exists' when the id is taken, or {'duplicate', id}.
 local instead = replayed()
 if instead ~= nil then return instead end
-if redis.call('EXISTS', conv) == 1 then return 'exists' end
-redis.call('HSET', conv, 'created', redis.call('TIME')[1], 'version', 1, 'seq', 0, 'count', 0, 'lifetime', ARGV[4], 'metadata', ARGV[5])
-local made, duplicate = append_items(6)
-if not made then
-  redis.call('DEL', conv)
-  return { 'duplicate', duplicate }
-end
-expire_together(tonumber(ARGV[4]))
-return done({ describe(), made })
+if version then return 'exists' end
+version, seq, bytes, noted, lifetime, seed, owner = 0, 0, 0, now_us, tonumber(ARGV[5]), ARGV[7], ARGV[8]
+local first, duplicate = append_items(9)
+if not first then return { 'duplicate', duplicate } end
+redis.call('HSET', conv, 'created', time[1], 'lifetime', ARGV[5], 'metadata', ARGV[6], 'seed', seed)
+if owner ~= '' then redis.call('HSET', conv, 'owner', owner) end
+expire_together()
+touch()
+return done(describe())

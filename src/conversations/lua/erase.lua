@@ -1,5 +1,6 @@
--- Removes the conversation and all its items. Answers 1, or false when there was none.
+-- Removes the conversation and all its items. Answers 1.
 local instead = before_write()
 if instead ~= nil then return instead end
 redis.call('UNLINK', conv, items, ids)
+due = true
 return done(1)

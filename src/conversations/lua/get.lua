@@ -1,4 +1,4 @@
 -- Answers the conversation.
-if redis.call('EXISTS', conv) == 0 then return false end
+if not there then return false end
 slide()
 return describe()

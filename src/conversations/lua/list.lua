@@ -1,6 +1,6 @@
 -- A page of items. ARGV: 'asc' or 'desc', how many (one more than the page, to see whether more follow), the id to go on after or ''.
--- Answers {id, json, id, json, ...}, or 'no_such_item'. The item gone on after may have been deleted since: its number still says where.
-if redis.call('EXISTS', conv) == 0 then return false end
+-- Answers {seed, items ...}, or 'no_such_item'. The item gone on after may have been deleted since: its number still says where.
+if not there then return false end
 slide()
 local from = ARGV[1] == 'asc' and '-' or '+'
 if ARGV[3] ~= '' then
@@ -14,9 +14,6 @@ if ARGV[1] == 'asc' then
 else
   entries = redis.call('XREVRANGE', items, from, '-', 'COUNT', ARGV[2])
 end
-local flat = {}
-for _, entry in ipairs(entries) do
-  flat[#flat + 1] = entry[2][2]
-  flat[#flat + 1] = entry[2][4]
-end
+local flat = { seed }
+for _, entry in ipairs(entries) do add_to(flat, entry) end
 return flat

@@ -1,12 +1,11 @@
--- Removes the newest items. ARGV[4]: how many at most. Answers {{id, json, id, json, ...} from the oldest on, version}.
+-- Removes the newest items. ARGV[5]: how many at most. Answers {{seed, items ...} from the oldest on, version}.
 local instead = before_write()
 if instead ~= nil then return instead end
-local entries = redis.call('XREVRANGE', items, '+', '-', 'COUNT', ARGV[4])
-if #entries == 0 then return done({ {}, tonumber(redis.call('HGET', conv, 'version')) }) end
-local flat = {}
+local entries = redis.call('XREVRANGE', items, '+', '-', 'COUNT', ARGV[5])
+local flat = { seed }
+if #entries == 0 then return done({ flat, version }) end
 for i = #entries, 1, -1 do
-  flat[#flat + 1] = entries[i][2][2]
-  flat[#flat + 1] = entries[i][2][4]
+  add_to(flat, entries[i])
   remove(entries[i])
 end
 return done({ flat, touch() })

@@ -1,39 +1,38 @@
 -- What every step on a conversation begins with. KEYS: the conversation's hash, its items (a stream), its item ids (a hash); they share a
--- hash tag, so that a step works on Redis Cluster.
--- The hash holds created (seconds), version, seq (the number of the newest item ever), count, lifetime (ms) and metadata (JSON text).
--- Item number N is stream entry N-0: the order is the order of appends, whatever any clock says.
--- A step answers false for a conversation that isn't there, and writes nothing then.
+-- hash tag, so that a step works on Redis Cluster. The last of ARGV: whose conversations the caller may reach, or '' for anybody's.
+-- The hash holds created (seconds), version, seq (the number of the newest item ever), bytes (of its items), lifetime (ms), metadata (JSON
+-- text), seed, owner (absent: nobody) and noted (microseconds; when its change was last told outside).
+-- Item number N is stream entry N-0: the order is the order of appends, whatever any clock says. Its field i is its id, or PREFIX* for an
+-- id of ours: PREFIX, 32 digits of sha1(seed:N) and N in 16 digits, all hexadecimal. Its field j is its JSON from behind the id on.
+-- A step answers false for a conversation that isn't there, and writes nothing then; otherwise {answer}, or, when those who keep count of
+-- conversations outside should hear of it, {answer, owner, noted, the moment it expires (ms; 0: it is gone), bytes, version}.
 local conv, items, ids = KEYS[1], KEYS[2], KEYS[3]
+local asker = table.remove(ARGV)
+local state = redis.call('HMGET', conv, 'version', 'seq', 'lifetime', 'seed', 'bytes', 'noted', 'owner')
+local version, seq, lifetime, seed = tonumber(state[1]), tonumber(state[2]), tonumber(state[3]), state[4]
+local bytes, noted, owner = tonumber(state[5]), tonumber(state[6]), state[7] or ''
+local there = version and (asker == '' or asker == owner)
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_us = time[1] * 1000000 + time[2]
+local due = false
 
-local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local function whole(number) return string.format('%d', number) end
 
 -- All keys of a conversation expire at one moment.
-local function expire_together(lifetime)
-  local at = string.format('%d', now_ms() + lifetime)
+local function expire_together()
+  local at = whole(now + lifetime)
   redis.call('PEXPIREAT', conv, at)
   redis.call('PEXPIREAT', items, at)
   redis.call('PEXPIREAT', ids, at)
+  due = true
 end
 
 -- Every use slides the lifetime, unless more than 29/30 of it is left. True when it did.
 local function slide()
-  local lifetime = tonumber(redis.call('HGET', conv, 'lifetime'))
   if redis.call('PTTL', conv) > lifetime - math.floor(lifetime / 30) then return false end
-  expire_together(lifetime)
+  expire_together()
   return true
-end
-
--- Ends a change: a key that came to be in it expires with the others. Returns the new version.
-local function touch()
-  if not slide() then
-    local at = string.format('%d', redis.call('PEXPIRETIME', conv))
-    redis.call('PEXPIREAT', items, at, 'NX')
-    redis.call('PEXPIREAT', ids, at, 'NX')
-  end
-  return redis.call('HINCRBY', conv, 'version', 1)
 end
 
 -- What an answer tells of the conversation itself: created (s), version, metadata, lifetime (ms), the moment it expires (ms).
@@ -42,58 +41,52 @@ local function describe()
   return { tonumber(got[1]), tonumber(got[2]), got[3], tonumber(got[4]), redis.call('PEXPIRETIME', conv) }
 end
 
--- The number of the item that `id` names, or nil. One of ours ends in its number; a client's is looked up.
-local function number_of(id)
-  local number = redis.call('HGET', ids, id)
-  if number then return tonumber(number) end
+-- The id of item `number` whose field i is `stored`.
+local function id_of(stored, number)
+  if string.sub(stored, -1) ~= '*' then return stored end
+  local middle = string.sub(redis.sha1hex(seed .. ':' .. whole(number)), 1, 32)
+  return string.sub(stored, 1, -2) .. middle .. string.format('%016x', number)
+end
+
+-- The number that an id of the form of ours ends in, or nil.
+local function own_number(id)
   local hex = string.match(id, '^%l+_%x+$') and string.sub(id, -16)
   if not hex or #hex ~= 16 then return nil end
-  number = tonumber(hex, 16)
-  if not number or number < 1 or number > tonumber(redis.call('HGET', conv, 'seq')) then return nil end
+  local number = tonumber(hex, 16)
+  if not number or number < 1 or number > seq then return nil end
   return number
+end
+
+local function entry_at(number, id)
+  local at = whole(number) .. '-0'
+  local entry = redis.call('XRANGE', items, at, at)[1]
+  if not entry or id_of(entry[2][2], number) ~= id then return nil end
+  return entry
 end
 
 -- The stream entry of item `id`, or nil.
 local function entry_of(id)
-  local number = number_of(id)
-  if not number then return nil end
-  local at = string.format('%d-0', number)
-  local entry = redis.call('XRANGE', items, at, at)[1]
-  if not entry or entry[2][2] ~= id then return nil end
-  return entry
+  local number = own_number(id)
+  local entry = number and entry_at(number, id)
+  if entry then return entry end
+  number = redis.call('HGET', ids, id)
+  return number and entry_at(tonumber(number), id)
 end
 
-local function remove(entry)
-  redis.call('XDEL', items, entry[1])
-  redis.call('HDEL', ids, entry[2][2])
-  redis.call('HINCRBY', conv, 'count', -1)
+-- The number of the item that `id` names, be it deleted since, or nil.
+local function number_of(id)
+  return tonumber(redis.call('HGET', ids, id) or own_number(id))
 end
 
--- Items come as triples in ARGV from `first` on: an id the client gave or '', the start of an id of ours, the JSON after its id.
--- Returns nil and the id at fault when a given id is there already, be it a client's or one of ours come back; nothing has been written then.
-local function append_items(first)
-  local seen = {}
-  for i = first, #ARGV, 3 do
-    local given = ARGV[i]
-    if given ~= '' then
-      if seen[given] or entry_of(given) then return nil, given end
-      seen[given] = true
-    end
-  end
-  local total = math.floor((#ARGV - first + 1) / 3)
-  local number = redis.call('HINCRBY', conv, 'seq', total) - total
-  redis.call('HINCRBY', conv, 'count', total)
-  local made = {}
-  for i = first, #ARGV, 3 do
-    number = number + 1
-    local id = ARGV[i]
-    if id == '' then
-      id = ARGV[i + 1] .. string.format('%016x', number)
-    else
-      redis.call('HSET', ids, id, string.format('%d', number))
-    end
-    redis.call('XADD', items, string.format('%d-0', number), 'id', id, 'json', ARGV[i + 2])
-    made[#made + 1] = id
-  end
-  return made
+-- As items go into an answer: number, field i, JSON.
+local function add_to(flat, entry)
+  flat[#flat + 1] = string.match(entry[1], '^%d+')
+  flat[#flat + 1] = entry[2][2]
+  flat[#flat + 1] = entry[2][4]
+end
+
+local function finish(answer)
+  if not answer then return false end
+  if not due then return { answer } end
+  return { answer, owner, noted, math.max(redis.call('PEXPIRETIME', conv), 0), bytes, version }
 end

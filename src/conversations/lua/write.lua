@@ -1,5 +1,6 @@
 -- What every write begins with, behind step.lua. ARGV[1]: the versions it may meet, comma-separated, or ''; ARGV[2]: the fingerprint of a
--- request that came with an idempotency key, or ''; ARGV[3]: how long such a request's answer is kept (ms). KEYS[4]: where, if it has a key.
+-- request that came with an idempotency key, or ''; ARGV[3]: how long such a request's answer is kept (ms); ARGV[4]: a change is told
+-- outside when the last one told is so old (ms). KEYS[4]: where the answer is kept, if it has a key.
 -- Because the answer is kept in the step that makes the change, a repetition finds both or neither, however close behind it comes.
 local record = KEYS[4]
 local expected, fingerprint = ARGV[1], ARGV[2]
@@ -17,12 +18,60 @@ end
 local function before_write()
   local answer = replayed()
   if answer ~= nil then return answer end
-  if redis.call('EXISTS', conv) == 0 then return false end
-  if expected ~= '' then
-    local version = redis.call('HGET', conv, 'version')
-    if not string.find(',' .. expected .. ',', ',' .. version .. ',', 1, true) then return 'stale' end
-  end
+  if not there then return false end
+  if expected ~= '' and not string.find(',' .. expected .. ',', ',' .. whole(version) .. ',', 1, true) then return 'stale' end
   return nil
+end
+
+-- Ends a change: the hash is what the locals say, and a key that came to be in it expires with the others. Returns the new version.
+local function touch()
+  version = version + 1
+  if now_us - noted >= tonumber(ARGV[4]) * 1000 then
+    noted = now_us
+    due = true
+  end
+  redis.call('HSET', conv, 'version', whole(version), 'seq', whole(seq), 'bytes', whole(bytes), 'noted', whole(noted))
+  if not slide() then
+    local at = whole(redis.call('PEXPIRETIME', conv))
+    redis.call('PEXPIREAT', items, at, 'NX')
+    redis.call('PEXPIREAT', ids, at, 'NX')
+  end
+  return version
+end
+
+-- Items come as triples in ARGV from `first` on: an id the client gave or '', the start of an id of ours, the JSON after its id.
+-- Returns the number of the first, or nil and the id at fault when a given id is there already, be it a client's or one of ours come back;
+-- nothing has been written then. touch() must follow.
+local function append_items(first)
+  local seen = {}
+  for i = first, #ARGV, 3 do
+    local given = ARGV[i]
+    if given ~= '' then
+      if seen[given] or entry_of(given) then return nil, given end
+      seen[given] = true
+    end
+  end
+  local number = seq
+  for i = first, #ARGV, 3 do
+    number = number + 1
+    local id = ARGV[i]
+    if id == '' then
+      id = ARGV[i + 1] .. '*'
+    else
+      redis.call('HSET', ids, id, whole(number))
+    end
+    redis.call('XADD', items, whole(number) .. '-0', 'i', id, 'j', ARGV[i + 2])
+    bytes = bytes + #ARGV[i + 2]
+  end
+  first, seq = seq + 1, number
+  return first
+end
+
+-- touch() must follow.
+local function remove(entry)
+  redis.call('XDEL', items, entry[1])
+  if string.sub(entry[2][2], -1) ~= '*' then redis.call('HDEL', ids, entry[2][2]) end
+  bytes = bytes - #entry[2][4]
 end
 
 -- Keeps the answer for a repetition, and gives it.

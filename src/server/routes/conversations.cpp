@@ -29,13 +29,15 @@ HttpResponse with_version(HttpResponse response, std::int64_t version) {
   return response;
 }
 
+std::string text_of(const Conversation& conversation) {
+  return fmt::format(R"({{"id":"{}","object":"conversation","created_at":{},"metadata":{},)"
+                     R"("expires_after":{{"anchor":"last_active_at","seconds":{}}},"expires_at":{}}})",
+                     conversation.id, conversation.created_at, conversation.metadata,
+                     std::chrono::floor<std::chrono::seconds>(conversation.lifetime).count(), conversation.expires_at);
+}
+
 HttpResponse conversation_response(const Conversation& conversation) {
-  auto body =
-      fmt::format(R"({{"id":"{}","object":"conversation","created_at":{},"metadata":{},)"
-                  R"("expires_after":{{"anchor":"last_active_at","seconds":{}}},"expires_at":{}}})",
-                  conversation.id, conversation.created_at, conversation.metadata,
-                  std::chrono::floor<std::chrono::seconds>(conversation.lifetime).count(), conversation.expires_at);
-  return with_version(json_text(std::move(body)), conversation.version);
+  return with_version(json_text(text_of(conversation)), conversation.version);
 }
 
 HttpResponse items_response(const std::vector<Item>& items, bool has_more) {
@@ -52,6 +54,22 @@ HttpResponse items_response(const std::vector<Item>& items, bool has_more) {
 
 Error invalid(std::string code, std::string message, std::string param) {
   return Error(ErrorKind::invalid_argument, std::move(code), std::move(message)).with_param(std::move(param));
+}
+
+/// An owner's conversations, as the API lists other things.
+HttpResponse conversations_response(const conversations::ConversationPage& page) {
+  std::string body = R"({"object":"list","data":[)";
+  for (const auto& conversation : page.conversations) {
+    if (&conversation != &page.conversations.front()) body += ',';
+    body += text_of(conversation);
+  }
+  const auto id = [&](const Conversation& conversation) { return fmt::format(R"("{}")", conversation.id); };
+  const bool none = page.conversations.empty();
+  body +=
+      fmt::format(R"(],"first_id":{},"last_id":{},"has_more":{},"next_after":{}}})",
+                  none ? "null" : id(page.conversations.front()), none ? "null" : id(page.conversations.back()),
+                  !page.next_after.empty(), page.next_after.empty() ? "null" : fmt::format(R"("{}")", page.next_after));
+  return json_text(std::move(body));
 }
 
 /// An id that isn't one of ours names nothing.
@@ -104,14 +122,16 @@ asio::awaitable<HandlerResult> create(Worker& worker, HttpRequest& request) {
   if (!write) co_return error_response(write.error());
   auto wanted = new_conversation_of(request);
   if (!wanted) co_return error_response(wanted.error());
-  auto made = co_await worker.conversations().create(std::move(*wanted), std::move(*write));
+  auto conversations = worker.conversations(request.identity);
+  auto made = co_await conversations.create(std::move(*wanted), std::move(*write));
   if (!made) co_return write_error(made.error());
   co_return conversation_response(*made);
 }
 
 asio::awaitable<HandlerResult> retrieve(Worker& worker, HttpRequest& request) {
   if (auto none = foreign_id(request)) co_return std::move(*none);
-  auto got = co_await worker.conversations().get(std::string(request.path_param("id")));
+  auto conversations = worker.conversations(request.identity);
+  auto got = co_await conversations.get(std::string(request.path_param("id")));
   if (!got) co_return error_response(got.error());
   co_return conversation_response(*got);
 }
@@ -136,7 +156,8 @@ asio::awaitable<HandlerResult> update(Worker& worker, HttpRequest& request) {
     change.metadata = std::move(*metadata);
   }
   std::string id(request.path_param("id"));
-  auto updated = co_await worker.conversations().update(std::move(id), std::move(change), std::move(*write));
+  auto conversations = worker.conversations(request.identity);
+  auto updated = co_await conversations.update(std::move(id), std::move(change), std::move(*write));
   if (!updated) co_return write_error(updated.error());
   co_return conversation_response(*updated);
 }
@@ -146,7 +167,8 @@ asio::awaitable<HandlerResult> erase(Worker& worker, HttpRequest& request) {
   auto write = write_of(request);
   if (!write) co_return error_response(write.error());
   const std::string id(request.path_param("id"));
-  auto erased = co_await worker.conversations().erase(id, std::move(*write));
+  auto conversations = worker.conversations(request.identity);
+  auto erased = co_await conversations.erase(id, std::move(*write));
   if (!erased) co_return write_error(erased.error());
   co_return json_text(fmt::format(R"({{"id":"{}","object":"conversation.deleted","deleted":true}})", id));
 }
@@ -166,7 +188,8 @@ asio::awaitable<HandlerResult> append(Worker& worker, HttpRequest& request) {
   auto items = new_items_of(request, **array, conversations::kMaxItemsAtOnce);
   if (!items) co_return error_response(items.error());
   std::string id(request.path_param("id"));
-  auto stored = co_await worker.conversations().append(std::move(id), std::move(*items), std::move(*write));
+  auto conversations = worker.conversations(request.identity);
+  auto stored = co_await conversations.append(std::move(id), std::move(*items), std::move(*write));
   if (!stored) co_return write_error(stored.error());
   co_return with_version(items_response(stored->items, false), stored->version);
 }
@@ -182,7 +205,8 @@ asio::awaitable<HandlerResult> pop(Worker& worker, HttpRequest& request) {
   if (!count) co_return error_response(count.error());
   std::string id(request.path_param("id"));
   const auto most = static_cast<int>(count->value_or(1));
-  auto popped = co_await worker.conversations().pop(std::move(id), most, std::move(*write));
+  auto conversations = worker.conversations(request.identity);
+  auto popped = co_await conversations.pop(std::move(id), most, std::move(*write));
   if (!popped) co_return write_error(popped.error());
   co_return with_version(items_response(popped->items, false), popped->version);
 }
@@ -207,9 +231,28 @@ asio::awaitable<HandlerResult> fork(Worker& worker, HttpRequest& request) {
     wanted.metadata = std::move(*metadata);
   }
   std::string id(request.path_param("id"));
-  auto made = co_await worker.conversations().fork(std::move(id), std::move(wanted), std::move(*write));
+  auto conversations = worker.conversations(request.identity);
+  auto made = co_await conversations.fork(std::move(id), std::move(wanted), std::move(*write));
   if (!made) co_return write_error(made.error());
   co_return conversation_response(*made);
+}
+
+/// Those of the request's owner; of ?owner= when it has none.
+asio::awaitable<HandlerResult> list_conversations(Worker& worker, HttpRequest& request) {
+  const auto limit = query_integer(request, "limit", 1, conversations::kMaxPage);
+  if (!limit) co_return error_response(limit.error());
+  const auto size = static_cast<int>(limit->value_or(conversations::kDefaultPage));
+  std::string owner(request.query_param("owner").value_or(""));
+  if (!request.identity.owner.empty() && !owner.empty() && owner != request.identity.owner) {
+    co_return error_response(Error(ErrorKind::permission_denied, "other_owner",
+                                   "The request is made for one owner and asks for another one's conversations.")
+                                 .with_param("owner"));
+  }
+  std::string after(request.query_param("after").value_or(""));
+  auto conversations = worker.conversations(request.identity);
+  auto page = co_await conversations.list_of(std::move(owner), size, std::move(after));
+  if (!page) co_return error_response(page.error());
+  co_return conversations_response(*page);
 }
 
 asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
@@ -218,7 +261,8 @@ asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
   if (!limits) co_return error_response(limits.error());
   if (*limits) {
     std::string id(request.path_param("id"));
-    auto window = co_await worker.conversations().window(std::move(id), **limits);
+    auto conversations = worker.conversations(request.identity);
+    auto window = co_await conversations.window(std::move(id), **limits);
     if (!window) co_return error_response(window.error());
     co_return items_response(window->items, window->has_more);
   }
@@ -231,7 +275,8 @@ asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
   const auto order = wanted == "asc" ? conversations::Order::ascending : conversations::Order::descending;
   const auto size = static_cast<int>(limit->value_or(conversations::kDefaultPage));
   const std::string after(request.query_param("after").value_or(""));
-  auto page = co_await worker.conversations().list(std::string(request.path_param("id")), order, size, after);
+  auto conversations = worker.conversations(request.identity);
+  auto page = co_await conversations.list(std::string(request.path_param("id")), order, size, after);
   if (!page) co_return error_response(page.error());
   co_return items_response(page->items, page->has_more);
 }
@@ -240,7 +285,8 @@ asio::awaitable<HandlerResult> retrieve_item(Worker& worker, HttpRequest& reques
   if (auto none = foreign_id(request)) co_return std::move(*none);
   std::string id(request.path_param("id"));
   std::string item_id(request.path_param("item_id"));
-  auto item = co_await worker.conversations().item(std::move(id), std::move(item_id));
+  auto conversations = worker.conversations(request.identity);
+  auto item = co_await conversations.item(std::move(id), std::move(item_id));
   if (!item) co_return error_response(item.error());
   co_return json_text(std::move(item->json));
 }
@@ -251,7 +297,7 @@ asio::awaitable<HandlerResult> erase_item(Worker& worker, HttpRequest& request) 
   std::string item_id(request.path_param("item_id"));
   auto write = write_of(request);
   if (!write) co_return error_response(write.error());
-  auto& conversations = worker.conversations();
+  auto conversations = worker.conversations(request.identity);
   auto conversation = co_await conversations.erase_item(std::move(id), std::move(item_id), std::move(*write));
   if (!conversation) co_return write_error(conversation.error());
   co_return conversation_response(*conversation);
@@ -262,6 +308,7 @@ asio::awaitable<HandlerResult> erase_item(Worker& worker, HttpRequest& request) 
 void add_conversation_routes(Router& router) {
   using http::verb;
   router.add({.method = verb::post, .path = "/v1/conversations", .handler = create});
+  router.add({.method = verb::get, .path = "/v1/conversations", .handler = list_conversations});
   router.add({.method = verb::get, .path = "/v1/conversations/{id}", .handler = retrieve});
   router.add({.method = verb::post, .path = "/v1/conversations/{id}", .handler = update});
   router.add({.method = verb::delete_, .path = "/v1/conversations/{id}", .handler = erase});

@@ -9,7 +9,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "config/access_file.hpp"
 #include "program_run.hpp"
+#include "server/auth.hpp"
 #include "support/loop.hpp"
 #include "support/process_signal.hpp"
 
@@ -130,6 +132,21 @@ TEST_F(Program, PrintsItsVersionAndItsHelp) {
   EXPECT_EQ(help->exit_code(), 0);
   EXPECT_THAT(help->out(), HasSubstr("serve"));
   EXPECT_EQ(help->err(), "");
+}
+
+TEST_F(Program, MakesAKeyThatOpensItsTenantOnly) {
+  const auto made = run({"key", "new", "--tenant", "acme"});
+  EXPECT_EQ(made->exit_code(), 0);
+  const std::string key = made->out().substr(0, made->out().find('\n'));
+  EXPECT_THAT(key, testing::MatchesRegex("ink_[0-9a-f]{64}"));
+  EXPECT_EQ(made->out().find(key, 1), std::string::npos) << "the entry doesn't hold the key";
+  const auto access = config::parse_access(made->out().substr(made->out().find("\n\n")), "keys.toml");
+  ASSERT_TRUE(access) << access.error().to_string();
+  EXPECT_EQ(access->keys.at(0).tenant, "acme");
+  EXPECT_EQ(access->keys.at(0).sha256, server::key_digest_of(key));
+  EXPECT_EQ(run({"key", "new", "--tenant", "a b"})->exit_code(), 2);
+  EXPECT_EQ(run({"key", "mew"})->exit_code(), 2);
+  EXPECT_EQ(run({"serve", "--auth-keys-file", "/nonexistent"})->exit_code(), 2);
 }
 
 TEST_F(Program, ServesOnARedisOfItsOwnUntilToldToStop) {

@@ -18,6 +18,8 @@ std::vector<Key> one_of_each(const Keys& keys, std::string_view name) {
           keys.conversation_item_ids(name),
           keys.conversation_index(name),
           keys.conversation_idempotency(name, name),
+          keys.conversation_usage(),
+          keys.conversation_usage_moments(),
           keys.channel_log(name),
           keys.channel_live(name),
           keys.channel_subscribers(name),

@@ -26,7 +26,7 @@ TEST(Http, EveryErrorKindHasItsStatus) {
       {ErrorKind::precondition_failed, 412}, {ErrorKind::unauthenticated, 401}, {ErrorKind::permission_denied, 403},
       {ErrorKind::too_large, 413},           {ErrorKind::overloaded, 503},      {ErrorKind::unavailable, 503},
       {ErrorKind::deadline_exceeded, 504},   {ErrorKind::cancelled, 503},       {ErrorKind::upstream, 502},
-      {ErrorKind::data_corrupt, 500},        {ErrorKind::internal, 500}};
+      {ErrorKind::data_corrupt, 500},        {ErrorKind::internal, 500},        {ErrorKind::quota_exceeded, 429}};
   std::set<std::string_view> names;
   for (const auto& [kind, status] : table) {
     EXPECT_EQ(static_cast<unsigned>(status_of(kind)), status) << name_of(kind);

@@ -57,6 +57,8 @@ struct Config {
   struct Conversations {
     Duration lifetime{};
     Duration max_lifetime{};
+    std::size_t compress_above{};
+    bool events{};
   } conversations;
 
   struct Events {

@@ -48,6 +48,36 @@ void add_traits(std::vector<Setting>& all) {
   at("log.format").choices = {"text", "json"};
 }
 
+std::vector<Setting> conversation_settings() {
+  using C = Config;
+  return {
+      {"conversations.lifetime",
+       Type::duration,
+       "30d",
+       {kSecond, kLongest},
+       "How long a conversation lives after its last use, unless it was made with expires_after.",
+       store<&C::conversations, &C::Conversations::lifetime>},
+      {"conversations.max_lifetime",
+       Type::duration,
+       "365d",
+       {kSecond, kLongest},
+       "The longest lifetime that a conversation may ask for with expires_after.",
+       store<&C::conversations, &C::Conversations::max_lifetime>},
+      {"conversations.compress_above",
+       Type::size,
+       "4KiB",
+       {0, 1024 * kMiB},
+       "Items with more bytes than this are stored compressed; 0 compresses none.",
+       store<&C::conversations, &C::Conversations::compress_above>},
+      {"conversations.events",
+       Type::boolean,
+       "false",
+       {},
+       "Whether each append to a conversation is told by an event in the channel conversation:ID.",
+       store<&C::conversations, &C::Conversations::events>},
+  };
+}
+
 std::vector<Setting> event_settings() {
   using C = Config;
   using V = C::Events;
@@ -242,19 +272,6 @@ std::vector<Setting> make_schema() {
            "Bytes of commands of one worker that may wait to be sent; more are refused as overload.",
            store<&C::redis, &R::max_queued_bytes>},
 
-          {"conversations.lifetime",
-           Type::duration,
-           "30d",
-           {kSecond, kLongest},
-           "How long a conversation lives after its last use, unless it was made with expires_after.",
-           store<&C::conversations, &C::Conversations::lifetime>},
-          {"conversations.max_lifetime",
-           Type::duration,
-           "365d",
-           {kSecond, kLongest},
-           "The longest lifetime that a conversation may ask for with expires_after.",
-           store<&C::conversations, &C::Conversations::max_lifetime>},
-
           {"embeddings.lifetime",
            Type::duration,
            "30d",
@@ -309,8 +326,8 @@ std::vector<Setting> make_schema() {
           {"log.format", Type::choice, "text", {}, "How a line of the log looks.", store<&C::log, &C::Log::format>},
       });
   const auto is_embeddings = [](const Setting& setting) { return setting.name.starts_with("embeddings."); };
-  const auto events = event_settings();
-  all.insert(std::ranges::find_if(all, is_embeddings), events.begin(), events.end());
+  for (const auto& section : {conversation_settings(), event_settings()})
+    all.insert(std::ranges::find_if(all, is_embeddings), section.begin(), section.end());
   add_traits(all);
   return all;
 }

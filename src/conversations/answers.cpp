@@ -9,6 +9,7 @@
 #include <openssl/sha.h>
 
 #include "base/random.hpp"
+#include "conversations/packing.hpp"
 
 namespace inkwell::conversations {
 namespace {
@@ -42,6 +43,8 @@ Error no_item(std::string_view item_id, std::string_view id) {
   return {ErrorKind::not_found, "item_not_found",
           fmt::format("Item with id '{}' not found in conversation '{}'.", item_id, id)};
 }
+
+Error missing(std::string_view item_id, std::string_view id) { return no_item(item_id, id).with_param("items"); }
 
 Error duplicate(std::string_view item_id) {
   return Error(ErrorKind::conflict, "item_exists",
@@ -137,20 +140,28 @@ Item item_of(std::string id, std::string_view rest) {
   return {std::move(id), std::move(json)};
 }
 
-std::vector<Item> items_of(View flat) {
-  std::vector<Item> items;
+Result<Items> items_of(View flat, std::string_view id) {
+  Items found;
   auto part = flat.begin();
-  if (part == flat.end()) return items;
-  const auto seed = (*part).text();
-  items.reserve(flat.size() / 3);
-  while (++part != flat.end()) {
-    const auto number = number_in((*part).text());
-    if (++part == flat.end()) break;
-    auto id = item_id_of((*part).text(), seed, number);
-    if (++part == flat.end()) break;
-    items.push_back(item_of(std::move(id), (*part).text()));
+  const auto next = [&]() -> std::optional<std::string_view> {
+    if (part == flat.end()) return std::nullopt;
+    const auto text = (*part).text();
+    ++part;
+    return text;
+  };
+  const auto seed = next();
+  if (!seed || part == flat.end()) return std::unexpected(damaged(id));
+  found.version = (*part).integer().value_or(0);
+  ++part;
+  found.items.reserve(flat.size() / 3);
+  while (const auto number = next()) {
+    const auto stored_id = next();
+    const auto stored = next();
+    auto json = stored ? unpacked(*stored) : std::nullopt;
+    if (!json) return std::unexpected(damaged(id));
+    found.items.push_back(item_of(item_id_of(*stored_id, *seed, number_in(*number)), *json));
   }
-  return items;
+  return found;
 }
 
 }  // namespace inkwell::conversations

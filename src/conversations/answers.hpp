@@ -14,6 +14,7 @@ namespace inkwell::conversations {
 
 Error no_conversation(std::string_view id);
 Error no_item(std::string_view item_id, std::string_view id);
+Error missing(std::string_view item_id, std::string_view id);  ///< of an item_reference
 Error duplicate(std::string_view item_id);
 Error key_reused();
 Error stale(std::string_view id);
@@ -31,8 +32,9 @@ std::optional<Conversation> conversation_of(redis::View fields, redis::View expi
 std::string item_id_of(std::string_view stored, std::string_view seed, std::uint64_t number);
 /// `rest` is the item's JSON from behind its id on.
 Item item_of(std::string id, std::string_view rest);
-/// From an answer {seed, number, stored id, rest, number, ...}.
-std::vector<Item> items_of(redis::View flat);
+/// The first answer to have items: seed and version, then number, stored id and stored JSON of each. `id` is the
+/// conversation's, for the error.
+Result<Items> items_of(redis::View flat, std::string_view id);
 
 std::string text_of(const Metadata& metadata);  ///< a JSON object
 std::string new_conversation_id();

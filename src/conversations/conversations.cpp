@@ -5,6 +5,7 @@
 
 #include "base/random.hpp"
 #include "conversations/answers.hpp"
+#include "conversations/packing.hpp"
 #include "conversations/steps.hpp"
 
 namespace inkwell::conversations {
@@ -31,19 +32,44 @@ std::size_t characters_in(std::string_view utf8) {
 }
 
 /// As append_items in write.lua takes them. Returns their bytes.
-std::size_t add_items(std::vector<std::string>& arguments, const std::vector<NewItem>& items) {
+std::size_t add_items(std::vector<std::string>& arguments, const std::vector<NewItem>& items,
+                      std::size_t compress_above) {
   std::size_t bytes = 0;
   for (const auto& item : items) {
     arguments.push_back(item.client_id);
-    arguments.push_back(item.prefix);
-    arguments.push_back(item.json);
-    bytes += item.json.size();
+    arguments.push_back(item.again ? "&" : item.prefix);
+    arguments.push_back(packed(item.json, compress_above));
+    bytes += arguments.back().size();
   }
   return bytes;
 }
 
-/// Whether a step answered {'duplicate', id}.
-bool is_duplicate(View view) { return view.size() == 2 && view[0].text() == "duplicate"; }
+/// Whether a step answered {`word`, id}.
+bool is_about(View view, std::string_view word) { return view.size() == 2 && view[0].text() == word; }
+
+/// From what append.lua answers, and what was to be appended.
+Result<Items> appended(View answer, std::vector<NewItem> items, std::string_view id) {
+  if (answer.size() != 4) return std::unexpected(damaged(id));
+  Items stored;
+  stored.version = answer[2].integer().value_or(0);
+  stored.items.reserve(items.size());
+  auto number = static_cast<std::uint64_t>(answer[0].integer().value_or(0));
+  std::size_t again = 0;
+  for (auto& item : items) {
+    std::string stored_id = item.client_id.empty() ? item.prefix + '*' : std::move(item.client_id);
+    if (item.again) {
+      if (again + 1 >= answer[3].size()) return std::unexpected(damaged(id));
+      stored_id = answer[3][again].text();
+      auto json = unpacked(answer[3][again + 1].text());
+      if (!json) return std::unexpected(damaged(id));
+      item.json = std::move(*json);
+      again += 2;
+    }
+    stored.items.push_back(item_of(item_id_of(stored_id, answer[1].text(), number), item.json));
+    ++number;
+  }
+  return stored;
+}
 
 }  // namespace
 
@@ -115,7 +141,8 @@ awaitable<Result<Reply>> Conversations::write_step(const Script& script, std::st
   if (!reply) co_return reply;
   if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
   const View answer = answer_of(*reply);
-  if (is_duplicate(answer)) co_return std::unexpected(duplicate(answer[1].text()));
+  if (is_about(answer, "duplicate")) co_return std::unexpected(duplicate(answer[1].text()));
+  if (is_about(answer, "missing")) co_return std::unexpected(missing(answer[1].text(), id));
   if (!answer.is_aggregate() && answer.text() == "key_reused") co_return std::unexpected(key_reused());
   if (!answer.is_aggregate() && answer.text() == "stale") co_return std::unexpected(stale(id));
   if (auto note = note_of(*reply)) co_await registry_.settle(std::move(id), std::move(*note));
@@ -158,7 +185,7 @@ awaitable<Result<Conversation>> Conversations::create(NewConversation wanted, Wr
   const auto lifetime = wanted.lifetime.value_or(scope_.lifetime.value_or(options_.lifetime));
   std::vector<std::string> arguments{std::to_string(lifetime.count()), text_of(wanted.metadata), random_hex(kSeedBytes),
                                      scope_.owner};
-  const auto bytes = add_items(arguments, wanted.items);
+  const auto bytes = add_items(arguments, wanted.items, options_.compress_above);
   auto announced = co_await registry_.announce(id, scope_.owner, lifetime);
   if (!announced) co_return std::unexpected(std::move(announced.error()));
   auto reply = co_await write_bytes(steps().create, id, std::move(arguments), std::move(write), bytes);
@@ -195,21 +222,10 @@ awaitable<Result<void>> Conversations::erase(std::string id, Write write) {
 awaitable<Result<Items>> Conversations::append(std::string id, std::vector<NewItem> items, Write write) {
   std::vector<std::string> arguments;
   arguments.reserve(items.size() * 3);
-  const auto bytes = add_items(arguments, items);
+  const auto bytes = add_items(arguments, items, options_.compress_above);
   auto reply = co_await write_bytes(steps().append, id, std::move(arguments), std::move(write), bytes);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = answer_of(*reply);
-  if (answer.size() != 3) co_return std::unexpected(damaged(id));
-  Items stored;
-  stored.version = answer[2].integer().value_or(0);
-  stored.items.reserve(items.size());
-  auto number = static_cast<std::uint64_t>(answer[0].integer().value_or(0));
-  for (const auto& item : items) {
-    auto made = item.client_id.empty() ? item_id_of(item.prefix + '*', answer[1].text(), number) : item.client_id;
-    stored.items.push_back(item_of(std::move(made), item.json));
-    ++number;
-  }
-  co_return stored;
+  co_return appended(answer_of(*reply), std::move(items), id);
 }
 
 awaitable<Result<Items>> Conversations::pop(std::string id, int most, Write write) {
@@ -218,9 +234,8 @@ awaitable<Result<Items>> Conversations::pop(std::string id, int most, Write writ
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   const View answer = answer_of(*reply);
   if (answer.size() != 2) co_return std::unexpected(damaged(id));
-  Items popped;
-  popped.items = items_of(answer[0]);
-  popped.version = answer[1].integer().value_or(0);
+  auto popped = items_of(answer[0], id);
+  if (popped) popped->version = answer[1].integer().value_or(0);
   co_return popped;
 }
 
@@ -236,8 +251,11 @@ awaitable<Result<Page>> Conversations::list(std::string id, Order order, int lim
                                     "Give the id of an item of this conversation.")
                                   .with_param("after"));
   }
+  auto found = items_of(answer, id);
+  if (!found) co_return std::unexpected(std::move(found.error()));
   Page page;
-  page.items = items_of(answer);
+  page.items = std::move(found->items);
+  page.version = found->version;
   page.has_more = page.items.size() > static_cast<std::size_t>(limit);
   if (page.has_more) page.items.pop_back();
   co_return page;
@@ -250,8 +268,11 @@ awaitable<Result<Page>> Conversations::window(std::string id, WindowLimits limit
   std::vector<std::string> arguments{std::to_string(limits.items), std::to_string(bytes)};
   auto reply = co_await step(steps().window, id, std::move(arguments));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
+  auto found = items_of(answer_of(*reply), id);
+  if (!found) co_return std::unexpected(std::move(found.error()));
   Page page;
-  page.items = items_of(answer_of(*reply));
+  page.items = std::move(found->items);
+  page.version = found->version;
   std::ranges::reverse(page.items);
   std::size_t read = 0;
   std::vector<std::string_view> texts;
@@ -274,9 +295,11 @@ awaitable<Result<Item>> Conversations::item(std::string id, std::string item_id)
   auto reply = co_await step(steps().get_item, id, std::move(arguments));
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   const View answer = answer_of(*reply);
-  auto found = items_of(answer);
-  if (found.empty()) co_return std::unexpected(no_item(item_id, id));
-  co_return std::move(found.front());
+  if (!answer.is_aggregate()) co_return std::unexpected(no_item(item_id, id));
+  auto found = items_of(answer, id);
+  if (!found) co_return std::unexpected(std::move(found.error()));
+  if (found->items.empty()) co_return std::unexpected(damaged(id));
+  co_return std::move(found->items.front());
 }
 
 awaitable<Result<Conversation>> Conversations::erase_item(std::string id, std::string item_id, Write write) {

@@ -90,7 +90,18 @@ enum class Order : std::uint8_t { ascending, descending };
 
 struct Page {
   std::vector<Item> items;
+  std::int64_t version = 0;  ///< that the conversation had then
   bool has_more = false;
+};
+
+struct Snapshot {
+  Conversation conversation;
+  std::uint64_t newest = 0;  ///< number of its newest item
+};
+
+struct Piece {
+  std::vector<Item> items;
+  std::uint64_t next = 0;  ///< where the next piece begins; 0 when this is the last
 };
 
 /// Conversations of one owner, those changed last first.
@@ -124,6 +135,14 @@ class Conversations {
   /// items deleted meanwhile may or may not be in it. Ended half-way, it leaves nothing but keys that expire, under an
   /// id nobody knows. `write` counts for its key only.
   boost::asio::awaitable<Result<Conversation>> fork(std::string id, Fork wanted, Write write);
+  /// What a conversation is now, to be read piece by piece with items_from().
+  boost::asio::awaitable<Result<Snapshot>> snapshot(std::string id);
+  /// Items of a snapshot, the oldest first, from number `next` (1 is the first ever) on, and the number to go on from.
+  /// Items deleted since the snapshot may be missing. Bounded memory however many there are.
+  boost::asio::awaitable<Result<Piece>> items_from(std::string id, std::uint64_t next, std::uint64_t newest);
+  /// What was made piece by piece, under an idempotency key: of duplicates, the first to come here is the one, and the
+  /// others are removed. `made` is an id that nobody knows yet. Answers the one.
+  boost::asio::awaitable<Result<Conversation>> settle(Conversation made, Write write);
   /// A page of 1 to kMaxPage items; `after` is the id of the item to go on after (its deletion since doesn't matter),
   /// or empty.
   boost::asio::awaitable<Result<Page>> list(std::string id, Order order, int limit, std::string after);

@@ -22,7 +22,7 @@ constexpr std::size_t kSeedBytes = 16;
 std::uint64_t add_stored(std::vector<std::string>& arguments, View flat) {
   std::uint64_t number = 0;
   const auto seed = flat[0].text();
-  for (std::size_t i = 1; i + 2 < flat.size(); i += 3) {
+  for (std::size_t i = 2; i + 2 < flat.size(); i += 3) {
     number = std::stoull(std::string(flat[i].text()));
     arguments.emplace_back(flat[i].text());
     arguments.push_back(item_id_of(flat[i + 1].text(), seed, number));
@@ -59,16 +59,49 @@ awaitable<Result<Conversation>> Conversations::fork(std::string id, Fork wanted,
   if (!taken) co_return std::unexpected(std::move(taken.error()));
   auto copied = co_await copy(id, made, std::move(head));
   if (!copied) co_await registry_.give(made, bytes);
-  if (!copied || write.idempotency_key.empty()) co_return copied;
-  // Of duplicates, each has made a copy; the first to settle its id is the one, and the others take theirs back.
-  auto settled = co_await reserve(made, std::move(write));
-  if (settled && *settled == made) co_return copied;
+  if (!copied) co_return copied;
+  auto settled = co_await settle(std::move(*copied), std::move(write));
+  co_return settled;
+}
+
+awaitable<Result<Conversation>> Conversations::settle(Conversation made, Write write) {
+  if (write.idempotency_key.empty()) co_return made;
+  auto settled = co_await reserve(made.id, std::move(write));
+  if (settled && *settled == made.id) co_return made;
   Write plain;
-  auto removed = co_await erase(std::move(made), std::move(plain));
+  auto removed = co_await erase(std::move(made.id), std::move(plain));
   if (!settled) co_return std::unexpected(std::move(settled.error()));
   if (!removed) co_return std::unexpected(std::move(removed.error()));
   auto winner = co_await get(std::move(*settled));
   co_return winner;
+}
+
+awaitable<Result<Snapshot>> Conversations::snapshot(std::string id) {
+  auto got = co_await get(id);
+  if (!got) co_return std::unexpected(std::move(got.error()));
+  std::vector<std::string> newest(1);
+  auto point = co_await step(steps().fork_point, id, std::move(newest));
+  if (!point) co_return std::unexpected(std::move(point.error()));
+  const View found = answer_of(*point);
+  if (found.size() != 5) co_return std::unexpected(damaged(id));
+  Snapshot snapshot;
+  snapshot.conversation = std::move(*got);
+  snapshot.newest = static_cast<std::uint64_t>(found[0].integer().value_or(0));
+  co_return snapshot;
+}
+
+awaitable<Result<Piece>> Conversations::items_from(std::string id, std::uint64_t next, std::uint64_t newest) {
+  std::vector<std::string> range{std::to_string(next), std::to_string(newest), std::to_string(kPieceBytes)};
+  auto reply = co_await step(steps().numbered, id, std::move(range));
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  const View flat = answer_of(*reply);
+  auto found = items_of(flat, id);
+  if (!found) co_return std::unexpected(std::move(found.error()));
+  Piece piece;
+  piece.items = std::move(found->items);
+  if (!piece.items.empty()) piece.next = std::stoull(std::string(flat[flat.size() - 3].text())) + 1;
+  if (piece.next > newest) piece.next = 0;
+  co_return piece;
 }
 
 awaitable<Result<Conversation>> Conversations::copy(std::string from, std::string to, std::vector<std::string> head) {

@@ -119,6 +119,12 @@ Result<NewItem> normalise_item(std::string_view raw, const json::object& parsed,
                     fmt::format("{}.id", param));
     }
   }
+  if (type == "item_reference") {
+    if (item.client_id.empty())
+      return refuse("An item_reference needs the id of an item.", fmt::format("{}.id", param));
+    item.again = true;
+    return item;
+  }
   if (implied) item.json += R"(,"type":"message")";
   if (message && !parsed.contains("status")) item.json += R"(,"status":"completed")";
   RawJson members(raw);

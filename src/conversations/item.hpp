@@ -16,6 +16,7 @@ struct NewItem {
   std::string client_id;  ///< the id it came with, or empty
   std::string prefix;     ///< what an id of ours begins with: "msg_"
   std::string json;       ///< the item's JSON from behind its id on: `,"type":"message",...}`
+  bool again = false;     ///< an item_reference: the item `client_id` is appended once more; the rest is empty
 };
 
 /// Bounds of one item.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct Options {
   /// How exactly the list of an owner's conversations follows their changes: one moves up at its first change, and then
   /// at the first one so much later. Each move is a command of its own.
   std::chrono::milliseconds list_granularity = std::chrono::seconds(10);
+  /// Items with more bytes of JSON than this are stored compressed (packing.hpp). 0: none.
+  std::size_t compress_above = std::size_t{4} << 10;
 };
 
 /// What a tenant's conversations may take together. 0: no limit. Kept in Redis, for all servers together.

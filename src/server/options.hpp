@@ -56,6 +56,7 @@ struct Options {
   std::string key_prefix = "ink";
   redis::Options redis;
   conversations::Options conversations;
+  bool conversation_events = false;  ///< each append is told in the channel "conversation:ID"
   embeddings::Options embeddings;
   events::NodeOptions events;
   events::GenerationOptions generations;

@@ -8,7 +8,7 @@ packages_build() {
   printf '%s\n' g++:g++ cmake:cmake ninja-build:ninja pkg-config:pkg-config mold:mold ccache:ccache \
     redis-server:redis-server redis-tools:redis-cli \
     "libboost$boost-dev" "libboost-url$boost-dev" "libboost-json$boost-dev" \
-    libssl-dev libcurl4-openssl-dev libsimdjson-dev libxxhash-dev libre2-dev libspdlog-dev libfmt-dev \
+    libssl-dev libcurl4-openssl-dev libsimdjson-dev libxxhash-dev libzstd-dev libre2-dev libspdlog-dev libfmt-dev \
     libcli11-dev libtomlplusplus-dev prometheus-cpp-dev
 }
 packages_test() { printf '%s\n' libgtest-dev libgmock-dev python3:python3 nodejs:node npm:npm ca-certificates curl:curl; }

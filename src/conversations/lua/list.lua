@@ -1,5 +1,5 @@
 -- A page of items. ARGV: 'asc' or 'desc', how many (one more than the page, to see whether more follow), the id to go on after or ''.
--- Answers {seed, items ...}, or 'no_such_item'. The item gone on after may have been deleted since: its number still says where.
+-- Answers {seed, version, items ...}, or 'no_such_item'. The item gone on after may have been deleted since: its number still says where.
 if not there then return false end
 slide()
 local from = ARGV[1] == 'asc' and '-' or '+'
@@ -14,6 +14,6 @@ if ARGV[1] == 'asc' then
 else
   entries = redis.call('XREVRANGE', items, from, '-', 'COUNT', ARGV[2])
 end
-local flat = { seed }
+local flat = new_flat()
 for _, entry in ipairs(entries) do add_to(flat, entry) end
 return flat

@@ -4,6 +4,7 @@
 -- text), seed, owner (absent: nobody) and noted (microseconds; when its change was last told outside).
 -- Item number N is stream entry N-0: the order is the order of appends, whatever any clock says. Its field i is its id, or PREFIX* for an
 -- id of ours: PREFIX, 32 digits of sha1(seed:N) and N in 16 digits, all hexadecimal. Its field j is its JSON from behind the id on.
+-- A large item's j is 'Z', its length in 8 hexadecimal digits, and a zstd frame.
 -- A step answers false for a conversation that isn't there, and writes nothing then; otherwise {answer}, or, when those who keep count of
 -- conversations outside should hear of it, {answer, owner, noted, the moment it expires (ms; 0: it is gone), bytes, version}.
 local conv, items, ids = KEYS[1], KEYS[2], KEYS[3]
@@ -78,7 +79,16 @@ local function number_of(id)
   return tonumber(redis.call('HGET', ids, id) or own_number(id))
 end
 
--- As items go into an answer: number, field i, JSON.
+-- How long an item's JSON is.
+local function size_of(entry)
+  local stored = entry[2][4]
+  return string.sub(stored, 1, 1) == 'Z' and tonumber(string.sub(stored, 2, 9), 16) or #stored
+end
+
+-- What an answer with items begins with.
+local function new_flat() return { seed, version } end
+
+-- As items go into an answer: number, field i, field j.
 local function add_to(flat, entry)
   flat[#flat + 1] = string.match(entry[1], '^%d+')
   flat[#flat + 1] = entry[2][2]

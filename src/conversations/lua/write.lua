@@ -40,31 +40,39 @@ local function touch()
 end
 
 -- Items come as triples in ARGV from `first` on: an id the client gave or '', the start of an id of ours, the JSON after its id.
--- Returns the number of the first, or nil and the id at fault when a given id is there already, be it a client's or one of ours come back;
--- nothing has been written then. touch() must follow.
+-- With '&' for the start, the id is that of an item to append once more, under a new id.
+-- Returns the number of the first, and fields i and j of what was appended once more; or nil and what to answer when a given id is there
+-- already, be it a client's or one of ours come back, or one to append once more isn't; nothing has been written then. touch() must follow.
 local function append_items(first)
-  local seen = {}
+  local seen, again = {}, {}
   for i = first, #ARGV, 3 do
     local given = ARGV[i]
-    if given ~= '' then
-      if seen[given] or entry_of(given) then return nil, given end
+    if ARGV[i + 1] == '&' then
+      local entry = entry_of(given)
+      if not entry then return nil, { 'missing', given } end
+      again[#again + 1] = (string.match(given, '^%l+_') or 'item_') .. '*'
+      again[#again + 1] = entry[2][4]
+    elseif given ~= '' then
+      if seen[given] or entry_of(given) then return nil, { 'duplicate', given } end
       seen[given] = true
     end
   end
-  local number = seq
+  local number, taken = seq, 0
   for i = first, #ARGV, 3 do
     number = number + 1
-    local id = ARGV[i]
-    if id == '' then
+    local id, json = ARGV[i], ARGV[i + 2]
+    if ARGV[i + 1] == '&' then
+      id, json, taken = again[taken + 1], again[taken + 2], taken + 2
+    elseif id == '' then
       id = ARGV[i + 1] .. '*'
     else
       redis.call('HSET', ids, id, whole(number))
     end
-    redis.call('XADD', items, whole(number) .. '-0', 'i', id, 'j', ARGV[i + 2])
-    bytes = bytes + #ARGV[i + 2]
+    redis.call('XADD', items, whole(number) .. '-0', 'i', id, 'j', json)
+    bytes = bytes + #json
   end
   first, seq = seq + 1, number
-  return first
+  return first, again
 end
 
 -- touch() must follow.

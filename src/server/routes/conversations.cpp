@@ -2,99 +2,46 @@
 // what goes beyond it: lifetimes, versions, repeatable writes, windows, pop.
 #include "conversations/conversations.hpp"
 
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "events/node.hpp"
 #include "server/json.hpp"
 #include "server/router.hpp"
+#include "server/routes/channel_request.hpp"
+#include "server/routes/conversation_answer.hpp"
 #include "server/routes/conversation_request.hpp"
 #include "server/routes/routes.hpp"
+#include "server/shared.hpp"
 #include "server/worker.hpp"
 
 namespace inkwell::server {
 namespace {
 
-using conversations::Conversation;
-using conversations::Item;
-using conversations::NewItem;
-
-HttpResponse json_text(std::string body) {
-  HttpResponse response;
-  response.body = std::move(body);
-  return response;
-}
-
-/// The version as an entity tag (RFC 9110 section 8.8.3).
-HttpResponse with_version(HttpResponse response, std::int64_t version) {
-  response.headers.emplace_back("ETag", fmt::format("\"{}\"", version));
-  return response;
-}
-
-std::string text_of(const Conversation& conversation) {
-  return fmt::format(R"({{"id":"{}","object":"conversation","created_at":{},"metadata":{},)"
-                     R"("expires_after":{{"anchor":"last_active_at","seconds":{}}},"expires_at":{}}})",
-                     conversation.id, conversation.created_at, conversation.metadata,
-                     std::chrono::floor<std::chrono::seconds>(conversation.lifetime).count(), conversation.expires_at);
-}
-
-HttpResponse conversation_response(const Conversation& conversation) {
-  return with_version(json_text(text_of(conversation)), conversation.version);
-}
-
-HttpResponse items_response(const std::vector<Item>& items, bool has_more) {
-  std::string body = R"({"object":"list","data":[)";
-  for (const auto& item : items) {
-    if (&item != &items.front()) body += ',';
-    body += item.json;
-  }
-  const auto id = [&](const Item& item) { return fmt::format(R"("{}")", item.id); };
-  body += fmt::format(R"(],"first_id":{},"last_id":{},"has_more":{}}})", items.empty() ? "null" : id(items.front()),
-                      items.empty() ? "null" : id(items.back()), has_more);
-  return json_text(std::move(body));
-}
-
 Error invalid(std::string code, std::string message, std::string param) {
   return Error(ErrorKind::invalid_argument, std::move(code), std::move(message)).with_param(std::move(param));
 }
 
-/// An owner's conversations, as the API lists other things.
-HttpResponse conversations_response(const conversations::ConversationPage& page) {
-  std::string body = R"({"object":"list","data":[)";
-  for (const auto& conversation : page.conversations) {
-    if (&conversation != &page.conversations.front()) body += ',';
-    body += text_of(conversation);
-  }
-  const auto id = [&](const Conversation& conversation) { return fmt::format(R"("{}")", conversation.id); };
-  const bool none = page.conversations.empty();
-  body +=
-      fmt::format(R"(],"first_id":{},"last_id":{},"has_more":{},"next_after":{}}})",
-                  none ? "null" : id(page.conversations.front()), none ? "null" : id(page.conversations.back()),
-                  !page.next_after.empty(), page.next_after.empty() ? "null" : fmt::format(R"("{}")", page.next_after));
-  return json_text(std::move(body));
-}
-
-/// An id that isn't one of ours names nothing.
-std::optional<HttpResponse> foreign_id(const HttpRequest& request) {
-  const auto id = request.path_param("id");
-  if (conversations::is_conversation_id(id)) return std::nullopt;
-  return error_response(
-      Error(ErrorKind::not_found, "conversation_not_found", fmt::format("Conversation with id '{}' not found.", id)));
-}
-
-/// A write whose answer was lost may be there: the client is told how to find out. An idempotency key that came with
-/// another request is 422, as the draft of its header has it.
-HttpResponse write_error(const Error& error) {
-  if (error.code() == "idempotency_key_reused") {
-    auto response = error_response(error);
-    response.status = http::status::unprocessable_entity;
-    return response;
-  }
-  if (!error.outcome_unknown()) return error_response(error);
-  return error_response(
-      Error(ErrorKind::unavailable, "outcome_unknown",
-            "The connection to Redis was lost before it answered: the change may or may not have been made.",
-            "Repeat it if it had an Idempotency-Key; otherwise read the conversation before you do.")
-          .with_retry_after(error.retry_after().value_or(std::chrono::seconds(1)))
-          .with_unknown_outcome());
+/// Publishes what was appended, once for each version, in the channel "conversation:ID". Nothing when that fails: the
+/// items are stored all the same.
+asio::awaitable<std::optional<events::EventId>> tell_of_append(Worker& worker, const HttpRequest& request,
+                                                               const std::string& id,
+                                                               const conversations::Items& stored) {
+  json::array ids;
+  for (const auto& item : stored.items) ids.emplace_back(item.id);
+  json::object data;
+  data["object"] = "conversation.event";
+  data["conversation_id"] = id;
+  data["version"] = stored.version;
+  data["item_ids"] = std::move(ids);
+  std::vector<events::Event> batch(1);
+  batch.front().type = "conversation.items.created";
+  batch.front().data = json::serialize(data);
+  std::string channel = channel_of(request, "conversation:" + id);
+  auto key = std::make_optional(fmt::format("version-{}", stored.version));
+  auto published = co_await worker.events().publish(std::move(channel), std::move(batch), std::move(key));
+  if (!published) co_return std::nullopt;
+  co_return published->ids.front();
 }
 
 Result<conversations::NewConversation> new_conversation_of(const HttpRequest& request) {
@@ -133,7 +80,7 @@ asio::awaitable<HandlerResult> retrieve(Worker& worker, HttpRequest& request) {
   auto conversations = worker.conversations(request.identity);
   auto got = co_await conversations.get(std::string(request.path_param("id")));
   if (!got) co_return error_response(got.error());
-  co_return conversation_response(*got);
+  co_return unless_known(request, conversation_response(*got));
 }
 
 asio::awaitable<HandlerResult> update(Worker& worker, HttpRequest& request) {
@@ -187,11 +134,16 @@ asio::awaitable<HandlerResult> append(Worker& worker, HttpRequest& request) {
   }
   auto items = new_items_of(request, **array, conversations::kMaxItemsAtOnce);
   if (!items) co_return error_response(items.error());
-  std::string id(request.path_param("id"));
+  const std::string id(request.path_param("id"));
   auto conversations = worker.conversations(request.identity);
-  auto stored = co_await conversations.append(std::move(id), std::move(*items), std::move(*write));
+  auto stored = co_await conversations.append(id, std::move(*items), std::move(*write));
   if (!stored) co_return write_error(stored.error());
-  co_return with_version(items_response(stored->items, false), stored->version);
+  HttpResponse response = with_version(items_response(stored->items, false), stored->version);
+  if (worker.shared().options.conversation_events) {
+    const auto event = co_await tell_of_append(worker, request, id, *stored);
+    if (event) response.headers.emplace_back("x-inkwell-event", event->to_string());
+  }
+  co_return response;
 }
 
 /// {"count": N}, or nothing for one.
@@ -264,7 +216,7 @@ asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
     auto conversations = worker.conversations(request.identity);
     auto window = co_await conversations.window(std::move(id), **limits);
     if (!window) co_return error_response(window.error());
-    co_return items_response(window->items, window->has_more);
+    co_return unless_known(request, with_version(items_response(window->items, window->has_more), window->version));
   }
   const auto limit = query_integer(request, "limit", 1, conversations::kMaxPage);
   if (!limit) co_return error_response(limit.error());
@@ -278,7 +230,7 @@ asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
   auto conversations = worker.conversations(request.identity);
   auto page = co_await conversations.list(std::string(request.path_param("id")), order, size, after);
   if (!page) co_return error_response(page.error());
-  co_return items_response(page->items, page->has_more);
+  co_return unless_known(request, with_version(items_response(page->items, page->has_more), page->version));
 }
 
 asio::awaitable<HandlerResult> retrieve_item(Worker& worker, HttpRequest& request) {
@@ -288,7 +240,9 @@ asio::awaitable<HandlerResult> retrieve_item(Worker& worker, HttpRequest& reques
   auto conversations = worker.conversations(request.identity);
   auto item = co_await conversations.item(std::move(id), std::move(item_id));
   if (!item) co_return error_response(item.error());
-  co_return json_text(std::move(item->json));
+  HttpResponse response = json_text(std::move(item->json));
+  response.headers.emplace_back("ETag", fmt::format("\"{}\"", item->id));  // an item never changes
+  co_return unless_known(request, std::move(response));
 }
 
 asio::awaitable<HandlerResult> erase_item(Worker& worker, HttpRequest& request) {
@@ -307,6 +261,7 @@ asio::awaitable<HandlerResult> erase_item(Worker& worker, HttpRequest& request) 
 
 void add_conversation_routes(Router& router) {
   using http::verb;
+  add_transfer_routes(router);
   router.add({.method = verb::post, .path = "/v1/conversations", .handler = create});
   router.add({.method = verb::get, .path = "/v1/conversations", .handler = list_conversations});
   router.add({.method = verb::get, .path = "/v1/conversations/{id}", .handler = retrieve});

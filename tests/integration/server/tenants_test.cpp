@@ -71,6 +71,7 @@ TEST_F(TenantRoutes, NoRouteOfConversationsReachesAnothersNorTellsThatItIsThere)
       {"POST", "", R"({"metadata":{}})"},
       {"DELETE", "", ""},
       {"POST", "/fork", "{}"},
+      {"GET", "/export", ""},
       {"GET", "/items", ""},
       {"GET", "/items?last=5", ""},
       {"GET", "/items?max_tokens=5", ""},

@@ -108,5 +108,19 @@ TEST(ConversationId, IsRecognisedByItsForm) {
   EXPECT_FALSE(is_conversation_id(std::string(53, 'a')));
 }
 
+TEST(Item, AReferenceNamesAnItemAndHoldsNothing) {
+  const auto normalised = [](std::string_view raw) {
+    return normalise_item(raw, boost::json::parse(raw).as_object(), "items[0]");
+  };
+  const auto item = normalised(R"({"type":"item_reference","id":"msg_1"})");
+  ASSERT_TRUE(item);
+  EXPECT_TRUE(item->again);
+  EXPECT_EQ(item->client_id, "msg_1");
+  EXPECT_EQ(item->json, "");
+  const auto nothing = normalised(R"({"type":"item_reference"})");
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().param(), "items[0].id");
+}
+
 }  // namespace
 }  // namespace inkwell::conversations

@@ -1,7 +1,9 @@
 // inkwell::redis: a Redis link that survives. Include this for all of it.
 #pragma once
 
+#include <inkwell/redis/async.hpp>
 #include <inkwell/redis/blocking_client.hpp>
+#include <inkwell/redis/blocking_read.hpp>
 #include <inkwell/redis/client.hpp>
 #include <inkwell/redis/decode.hpp>
 #include <inkwell/redis/near_cache.hpp>
@@ -12,4 +14,6 @@
 #include <inkwell/redis/scan.hpp>
 #include <inkwell/redis/script.hpp>
 #include <inkwell/redis/subscriber.hpp>
+#include <inkwell/redis/subscription.hpp>
 #include <inkwell/redis/tracking.hpp>
+#include <inkwell/redis/transaction.hpp>

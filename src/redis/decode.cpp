@@ -70,5 +70,25 @@ Result<std::string> decode_text(View view) {
   }
 }
 
+Result<StreamEntry> Decoder<StreamEntry>::of(View view) {
+  if (!view.is_aggregate() || view.size() != 2) return unexpected_reply(view, "an entry of a stream");
+  auto child = view.begin();
+  auto id = decode_text(*child);
+  if (!id) return std::unexpected(std::move(id.error()));
+  const View fields = *++child;
+  StreamEntry entry{.id = std::move(*id), .fields = {}};
+  if (fields.is_null()) return entry;  // XCLAIM of an entry that is deleted
+  if (!fields.is_aggregate() || fields.size() % 2 != 0) return unexpected_reply(fields, "fields of a stream's entry");
+  entry.fields.reserve(fields.size() / 2);
+  for (auto field = fields.begin(); field != fields.end(); ++field) {
+    auto name = decode_text(*field);
+    if (!name) return std::unexpected(std::move(name.error()));
+    auto value = decode_text(*++field);
+    if (!value) return std::unexpected(std::move(value.error()));
+    entry.fields.emplace_back(std::move(*name), std::move(*value));
+  }
+  return entry;
+}
+
 }  // namespace detail
 }  // namespace inkwell::redis

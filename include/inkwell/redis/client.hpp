@@ -54,7 +54,7 @@ struct ClientStats {
 class Client {
  public:
   /// Starts connecting at once; the first calls wait for it.
-  Client(boost::asio::any_io_executor executor, Options options);
+  Client(const boost::asio::any_io_executor& executor, const Options& options);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   /// close() must have been awaited.

@@ -10,6 +10,8 @@
 //   std::vector<T>           arrays, sets and pushes
 //   std::map, unordered_map  maps, and flat arrays of pairs
 //   std::pair, std::tuple    arrays of exactly so many elements
+//   StreamEntry              one of XRANGE's or XREAD's: `decode<std::vector<StreamEntry>>(XRANGE's answer)`,
+//                            `decode<std::optional<std::map<std::string, std::vector<StreamEntry>>>>(XREAD's)`
 //
 // Pure; throws only what copying throws. Safe from any thread.
 #pragma once
@@ -30,6 +32,20 @@
 #include <inkwell/redis/reply.hpp>
 
 namespace inkwell::redis {
+
+/// One entry of a Redis stream.
+struct StreamEntry {
+  std::string id;
+  std::vector<std::pair<std::string, std::string>> fields;  ///< in the order they were added; names may repeat
+
+  /// The first value of a field; null when there is none.
+  const std::string* find(std::string_view field) const noexcept {
+    for (const auto& [name, value] : fields)
+      if (name == field) return &value;
+    return nullptr;
+  }
+  bool operator==(const StreamEntry&) const = default;
+};
 
 /// A stable lower-case name of the type, e.g. "big_number". Static storage.
 std::string_view name_of(Type type) noexcept;
@@ -158,6 +174,11 @@ struct Decoder<std::pair<A, B>> : TupleDecoder<std::pair<A, B>> {};
 template <class... T>
   requires(sizeof...(T) > 0)
 struct Decoder<std::tuple<T...>> : TupleDecoder<std::tuple<T...>> {};
+
+template <>
+struct Decoder<StreamEntry> {
+  static Result<StreamEntry> of(View view);
+};
 
 }  // namespace detail
 

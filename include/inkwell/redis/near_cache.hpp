@@ -99,7 +99,7 @@ class NearStore {
 
  private:
   friend class NearTicket;
-  class Impl;
+  class Impl;  // NOLINT(cppcoreguidelines-virtual-class-destructor): final, and told so before it is defined
   std::shared_ptr<Impl> impl_;
 };
 

@@ -52,6 +52,12 @@ class Request {
   const std::string& wire() const& noexcept { return wire_; }
   std::string&& wire() && noexcept { return std::move(wire_); }
   void reserve(std::size_t bytes) { wire_.reserve(bytes); }
+  /// Appends the commands of another request.
+  Request& add_all(const Request& other) {
+    wire_.append(other.wire_);
+    commands_ += other.commands_;
+    return *this;
+  }
   /// Appends one command that is encoded already.
   Request& add_encoded(std::string_view wire) {
     wire_.append(wire);

@@ -35,7 +35,7 @@ struct SubscriberStats {
 class Subscriber {
  public:
   /// Sharded Pub/Sub (SSUBSCRIBE, Redis >= 7.0) is used when `sharded`; plain SUBSCRIBE otherwise.
-  Subscriber(boost::asio::any_io_executor executor, Options options, bool sharded);
+  Subscriber(const boost::asio::any_io_executor& executor, const Options& options, bool sharded);
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
   /// close() must have been awaited.

@@ -141,7 +141,8 @@ asio::awaitable<Result<Generation>> Generations::stop(std::string channel) {
 }
 
 void Generations::watch(const std::string& channel, std::function<bool()> wanted) {
-  if (!watched_.try_emplace(channel, std::move(wanted)).second) return;
+  if (watched_.contains(channel)) return;
+  watched_.emplace(channel, std::move(wanted));
   gate_.spawn("generations: watch", keep_watch(*this, channel));
 }
 

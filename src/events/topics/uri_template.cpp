@@ -147,7 +147,7 @@ std::optional<std::string> expression_of_template(std::string_view uri_template)
   std::string out;
   while (!uri_template.empty()) {
     const auto brace = std::min(uri_template.find_first_of("{}"), uri_template.size());
-    out += RE2::QuoteMeta(re2::StringPiece(uri_template.data(), brace));
+    out += RE2::QuoteMeta(re2::StringPiece(std::string(uri_template.substr(0, brace))));
     uri_template.remove_prefix(brace);
     if (uri_template.empty()) break;
     const auto end = uri_template.find('}');

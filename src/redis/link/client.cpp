@@ -71,7 +71,8 @@ class Client::Impl {
   std::shared_ptr<cluster::Cluster> cluster;
 };
 
-Client::Client(asio::any_io_executor executor, Options options) : impl_(std::make_shared<Impl>(executor, options)) {}
+Client::Client(const asio::any_io_executor& executor, const Options& options)
+    : impl_(std::make_shared<Impl>(executor, options)) {}
 
 Client::~Client() { impl_->close(); }
 

@@ -19,7 +19,7 @@ struct Row {
 using std::chrono::milliseconds;
 
 // "unavailable" is for what passes without the caller changing anything; nothing was applied in any of these rows.
-constexpr std::array<Row, 24> kRows{{
+constexpr std::array<Row, 25> kRows{{
     {"LOADING", ErrorKind::unavailable, "Redis is loading its data; retry in a moment.", milliseconds(1000),
      Reaction::wait},
     {"TRYAGAIN", ErrorKind::unavailable, "A slot is being moved; retry in a moment.", milliseconds(200)},
@@ -32,6 +32,7 @@ constexpr std::array<Row, 24> kRows{{
     {"BUSY", ErrorKind::unavailable, "A script holds the server; see SCRIPT KILL.", milliseconds(1000)},
     {"UNKILLABLE", ErrorKind::unavailable, "A script that has written holds the server; wait for it.",
      milliseconds(1000)},
+    {"UNBLOCKED", ErrorKind::unavailable, "The server stopped being the master; retry.", milliseconds(200)},
     {"OOM", ErrorKind::unavailable, "Redis is at its maxmemory; raise it or remove data.", milliseconds(5000)},
     {"MISCONF", ErrorKind::unavailable, "Redis cannot persist and refuses writes; look at its log and disk.",
      milliseconds(5000)},

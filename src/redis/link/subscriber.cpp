@@ -185,7 +185,7 @@ void Subscriber::Impl::refused(std::string_view line) {
 
 // ---- Subscriber ----
 
-Subscriber::Subscriber(asio::any_io_executor executor, Options options, bool sharded) {
+Subscriber::Subscriber(const asio::any_io_executor& executor, const Options& options, bool sharded) {
   if (options.endpoint.topology == Topology::cluster) {
     cluster_ = std::make_shared<OnCluster>(executor, options, sharded);
     cluster_->start();

@@ -69,7 +69,7 @@ class Production {
   asio::awaitable<HttpResponse> run() {
     for (;;) {
       auto piece = co_await body_.next(generations_.options().renew);
-      const auto end = take(std::move(piece));
+      const auto end = take(piece);
       auto seen = co_await append_pending(end);
       if (!seen) co_return error_response(seen.error());
       if (ingest_.fault()) co_return error_response(*ingest_.fault());
@@ -81,7 +81,7 @@ class Production {
   using Clock = std::chrono::steady_clock;
 
   /// The end, when the piece brings it.
-  std::optional<End> take(BodyStream::Piece piece) {
+  std::optional<End> take(const BodyStream::Piece& piece) {
     using Kind = BodyStream::Piece::Kind;
     if (piece.kind == Kind::bytes) {
       heard_ = Clock::now();

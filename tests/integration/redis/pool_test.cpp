@@ -251,5 +251,66 @@ TEST_F(PoolTest, AServerThatIsAwayIsToldAndCostsNoPlace) {
   run_on(io_, away(pool, server_));
 }
 
+asio::awaitable<void> keeps_its_minimum(Pool& pool, test::RedisServer& server) {
+  co_await must([&] { return pool.stats().idle == 2; }, "the connections that are always there are opened");
+  {
+    auto first = co_await pool.acquire();
+    auto second = co_await pool.acquire();
+    auto third = co_await pool.acquire();
+    EXPECT_TRUE(first && second && third);
+    EXPECT_EQ(pool.stats().opened, 3U);
+  }
+  co_await must([&] { return pool.stats().open == 2; }, "the one beyond the minimum goes when it is idle");
+  EXPECT_EQ(pool.stats().reaped, 1U);
+  {
+    auto lease = co_await pool.acquire();
+    Request select("SELECT", 1);
+    co_await say(*lease, std::move(select));
+  }
+  EXPECT_EQ(pool.stats().discarded, 1U);
+  co_await must([&] { return pool.stats().idle == 2; }, "another one is opened for one that was thrown away");
+  server.kill();
+  server.start();
+  for (int i = 0; i < 2; ++i) {
+    auto lease = co_await pool.acquire();
+    Request ping("PING");
+    auto answer = co_await say(*lease, std::move(ping));
+    EXPECT_TRUE(answer) << answer.error().to_string();
+  }
+  co_await must([&] { return pool.stats().idle == 2; }, "the minimum is there again after the server's death");
+  co_await pool.close();
+}
+
+TEST_F(PoolTest, KeepsItsMinimumOpenAndNoMoreThanThatWhenIdle) {
+  pool_options_.max_connections = 5;
+  pool_options_.min_connections = 2;
+  pool_options_.max_idle = 50ms;
+  pool_options_.ping_after_idle = 0ms;
+  Pool pool(io_.get_executor(), options(), pool_options_);
+  run_on(io_, keeps_its_minimum(pool, server_));
+}
+
+asio::awaitable<void> grows_old(Pool& pool) {
+  {
+    auto lease = co_await pool.acquire();
+    co_await must([&] { return pool.stats().open == 2; }, "a spare one is there");
+    co_await must([&] { return pool.stats().reaped >= 1; }, "the spare one grows old");
+    Request ping("PING");
+    auto answer = co_await say(*lease, std::move(ping));
+    EXPECT_TRUE(answer) << "closed while it was lent";
+  }
+  const auto opened = pool.stats().opened;
+  co_await must([&] { return pool.stats().opened >= opened + 4; }, "connections are replaced as they grow old");
+  EXPECT_LE(pool.stats().open, 2U);
+  co_await pool.close();
+}
+
+TEST_F(PoolTest, ReplacesConnectionsThatGrowOldButNoneThatIsLent) {
+  pool_options_.min_connections = 2;
+  pool_options_.max_age = 40ms;
+  Pool pool(io_.get_executor(), options(), pool_options_);
+  run_on(io_, grows_old(pool));
+}
+
 }  // namespace
 }  // namespace inkwell::redis

@@ -45,6 +45,22 @@ TEST(Decode, ReadsAggregates) {
   EXPECT_EQ(decoded<Triple>("*3\r\n:1\r\n+x\r\n_\r\n"), Triple(1, "x", std::nullopt));
 }
 
+TEST(Decode, ReadsEntriesOfStreams) {
+  const std::string entry = "*2\r\n$3\r\n1-1\r\n*4\r\n+f\r\n+v\r\n+f\r\n+w\r\n";
+  const StreamEntry whole{.id = "1-1", .fields = {{"f", "v"}, {"f", "w"}}};
+  EXPECT_EQ(decoded<StreamEntry>(entry), whole);
+  EXPECT_EQ(*whole.find("f"), "v");
+  EXPECT_EQ(whole.find("g"), nullptr);
+  EXPECT_EQ(decoded<StreamEntry>("*2\r\n$3\r\n1-1\r\n_\r\n"), (StreamEntry{.id = "1-1", .fields = {}}));
+  using Streams = std::map<std::string, std::vector<StreamEntry>>;
+  EXPECT_EQ(decoded<std::optional<Streams>>("%1\r\n+s\r\n*1\r\n" + entry).value(), (Streams{{"s", {whole}}}));
+  EXPECT_EQ(decoded<std::optional<Streams>>("_\r\n").value(), std::nullopt);
+  for (const char* wrong :
+       {"+x\r\n", "*1\r\n+1-1\r\n", "*2\r\n+1-1\r\n*1\r\n+f\r\n", "*2\r\n*0\r\n*0\r\n", "*2\r\n+1-1\r\n+x\r\n",
+        "*2\r\n+1-1\r\n*2\r\n*0\r\n+v\r\n", "*2\r\n+1-1\r\n*2\r\n+f\r\n*0\r\n"})
+    EXPECT_EQ(decoded<StreamEntry>(wrong).error().code(), "redis_unexpected_reply") << wrong;
+}
+
 TEST(Decode, SaysWhatCameInstead) {
   const auto wrong = decoded<int>("*0\r\n");
   EXPECT_EQ(wrong.error().code(), "redis_unexpected_reply");

@@ -106,6 +106,7 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.conversations.lifetime = from.conversations.lifetime;
   options.conversations.max_lifetime = std::max(from.conversations.lifetime, from.conversations.max_lifetime);
   options.conversations.compress_above = from.conversations.compress_above;
+  options.near_cache_bytes = from.conversations.near_cache_bytes;
   options.conversation_events = from.conversations.events;
   if (auto good = set_access(loaded, options); !good) return std::unexpected(std::move(good.error()));
   set_events(from, options);

@@ -59,6 +59,7 @@ struct Config {
     Duration max_lifetime{};
     std::size_t compress_above{};
     bool events{};
+    std::size_t near_cache_bytes{};
   } conversations;
 
   struct Events {

@@ -17,7 +17,7 @@ namespace {
 using redis::View;
 
 constexpr std::size_t kConversationHex = 48;
-constexpr std::size_t kNoted = 6;  // the parts of a reply with a note
+constexpr std::size_t kNoted = 7;  // the parts of a reply with a note
 
 std::uint64_t number_in(std::string_view text) {
   std::uint64_t number = 0;
@@ -79,15 +79,19 @@ std::string text_of(const Metadata& metadata) {
 
 View answer_of(const redis::Reply& reply) { return reply.view()[0]; }
 
+std::chrono::milliseconds slide_due_in(const redis::Reply& reply) {
+  return std::chrono::milliseconds(reply.view()[1].integer().value_or(0));
+}
+
 std::optional<Note> note_of(const redis::Reply& reply) {
   const View view = reply.view();
   if (view.size() != kNoted) return std::nullopt;
   Note note;
-  note.owner = view[1].text();
-  note.noted = view[2].integer().value_or(0);
-  note.expires_at = view[3].integer().value_or(0);
-  note.bytes = view[4].integer().value_or(0);
-  note.version = view[5].integer().value_or(0);
+  note.owner = view[2].text();
+  note.noted = view[3].integer().value_or(0);
+  note.expires_at = view[4].integer().value_or(0);
+  note.bytes = view[5].integer().value_or(0);
+  note.version = view[6].integer().value_or(0);
   return note;
 }
 

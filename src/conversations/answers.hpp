@@ -22,6 +22,8 @@ Error damaged(std::string_view id);
 
 /// A step's reply is its answer and, perhaps, a note for the registry (see step.lua).
 redis::View answer_of(const redis::Reply& reply);
+/// How long a read may be answered without Redis: until a use must set the lifetime anew.
+std::chrono::milliseconds slide_due_in(const redis::Reply& reply);
 std::optional<Note> note_of(const redis::Reply& reply);
 
 /// From what describe() in step.lua answers.

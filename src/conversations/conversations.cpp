@@ -71,6 +71,56 @@ Result<Items> appended(View answer, std::vector<NewItem> items, std::string_view
   return stored;
 }
 
+/// From what list.lua answers to a question for one more than `most` items behind `after`.
+Result<Page> page_of(View answer, std::string_view id, std::size_t most, std::string_view after) {
+  if (!answer.is_aggregate()) {
+    return std::unexpected(Error(ErrorKind::invalid_argument, "invalid_cursor",
+                                 fmt::format("No item with id '{}' found in conversation '{}'.", after, id),
+                                 "Give the id of an item of this conversation.")
+                               .with_param("after"));
+  }
+  auto found = items_of(answer, id);
+  if (!found) return std::unexpected(std::move(found.error()));
+  Page page;
+  page.items = std::move(found->items);
+  page.version = found->version;
+  page.has_more = page.items.size() > most;
+  if (page.has_more) page.items.pop_back();
+  return page;
+}
+
+/// From what window.lua answers to a question for items of `bytes`.
+Result<Page> window_of(View answer, std::string_view id, WindowLimits limits, std::size_t bytes) {
+  auto found = items_of(answer, id);
+  if (!found) return std::unexpected(std::move(found.error()));
+  Page page;
+  page.items = std::move(found->items);
+  page.version = found->version;
+  std::ranges::reverse(page.items);
+  std::size_t read = 0;
+  std::vector<std::string_view> texts;
+  texts.reserve(page.items.size());
+  for (const auto& item : page.items) {
+    texts.emplace_back(item.json);
+    read += item.json.size();
+  }
+  // The step stops behind the first item that is too much: whether others come before that one isn't known.
+  const bool cut = texts.size() > limits.items || read > bytes;
+  if (read > bytes && limits.tokens == 0) limits.items = std::min(limits.items, texts.size() - 1);
+  const auto begin = window_begin(texts, cut, limits);
+  page.has_more = begin > 0;
+  page.items.erase(page.items.begin(), page.items.begin() + static_cast<std::ptrdiff_t>(begin));
+  return page;
+}
+
+Result<Item> found_item(View answer, std::string_view item_id, std::string_view id) {
+  if (!answer.is_aggregate()) return std::unexpected(no_item(item_id, id));
+  auto found = items_of(answer, id);
+  if (!found) return std::unexpected(std::move(found.error()));
+  if (found->items.empty()) return std::unexpected(damaged(id));
+  return std::move(found->items.front());
+}
+
 }  // namespace
 
 Result<void> check_metadata(const Metadata& metadata) {
@@ -98,12 +148,13 @@ Result<void> Conversations::check_lifetime(std::optional<std::chrono::millisecon
                              .with_param("expires_after"));
 }
 
-Conversations::Conversations(keyspace::Store& store, Options options, Scope scope)
+Conversations::Conversations(keyspace::Store& store, Options options, Scope scope, Near* near)
     : store_(store),
       options_(options),
       scope_(std::move(scope)),
       keys_(scope_.tenant.empty() ? store.keys() : store.keys().of(scope_.tenant)),
-      registry_(store, keys_, scope_.quota) {}
+      registry_(store, keys_, scope_.quota),
+      near_(near) {}
 
 std::vector<keyspace::Key> Conversations::keys_of(const std::string& id) const {
   return {keys_.conversation(id), keys_.conversation_items(id), keys_.conversation_item_ids(id)};
@@ -116,14 +167,38 @@ std::string Conversations::idempotency_name(const Write& write) const {
 
 /// A step that changes nothing but how long the conversation lives.
 awaitable<Result<Reply>> Conversations::step(const Script& script, const std::string& id,
-                                             std::vector<std::string> arguments) {
+                                             std::vector<std::string> arguments, bool tracked) {
   arguments.push_back(scope_.owner);
   const redis::CallOptions options{.timeout = {}, .idempotent = true};
-  auto reply = co_await store_.run(script, keys_of(id), std::move(arguments), options);
+  auto call = tracked ? store_.run_tracked(script, keys_of(id), std::move(arguments))
+                      : store_.run(script, keys_of(id), std::move(arguments), options);
+  auto reply = co_await std::move(call);
   if (!reply) co_return reply;
   if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
   if (auto note = note_of(*reply)) co_await registry_.settle(id, std::move(*note));
   co_return reply;
+}
+
+/// A step that reads, or its answer from memory. `decode` turns what the step answers into a Result<T>; `query` tells
+/// it from others on the conversation.
+template <class T, class Decode>
+awaitable<Result<T>> Conversations::read(const Script& script, std::string id, std::string query,
+                                         std::vector<std::string> arguments, Decode decode) {
+  if (near_ == nullptr) {
+    auto reply = co_await step(script, id, std::move(arguments));
+    if (!reply) co_return std::unexpected(std::move(reply.error()));
+    co_return decode(answer_of(*reply));
+  }
+  const std::string key = keys_.conversation(id).str();
+  query += '\n';
+  query += scope_.owner;
+  if (const auto* const found = near_->find(key, query)) co_return std::get<T>(*found);
+  auto ticket = near_->begin(key, query);
+  auto reply = co_await step(script, id, std::move(arguments), true);
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  Result<T> value = decode(answer_of(*reply));
+  if (value) near_->keep(std::move(ticket), *value, slide_due_in(*reply));
+  co_return value;
 }
 
 /// A write: its refusals are errors here, for all of them. With an idempotency key it may be sent again.
@@ -138,6 +213,7 @@ awaitable<Result<Reply>> Conversations::write_step(const Script& script, std::st
   all.push_back(scope_.owner);
   const redis::CallOptions options{.timeout = {}, .idempotent = repeatable};
   auto reply = co_await store_.run(script, std::move(touched), std::move(all), options);
+  if (near_ != nullptr) near_->written(keys_.conversation(id).str());
   if (!reply) co_return reply;
   if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
   const View answer = answer_of(*reply);
@@ -194,9 +270,9 @@ awaitable<Result<Conversation>> Conversations::create(NewConversation wanted, Wr
 }
 
 awaitable<Result<Conversation>> Conversations::get(std::string id) {
-  auto reply = co_await step(steps().get, id, {});
-  if (!reply) co_return std::unexpected(std::move(reply.error()));
-  co_return conversation_of(answer_of(*reply), std::move(id));
+  const auto decode = [id](View answer) { return conversation_of(answer, id); };
+  auto got = co_await read<Conversation>(steps().get, id, "get", {}, decode);
+  co_return got;
 }
 
 awaitable<Result<Conversation>> Conversations::update(std::string id, Change change, Write write) {
@@ -240,24 +316,11 @@ awaitable<Result<Items>> Conversations::pop(std::string id, int most, Write writ
 }
 
 awaitable<Result<Page>> Conversations::list(std::string id, Order order, int limit, std::string after) {
-  limit = std::clamp(limit, 1, kMaxPage);
-  std::vector<std::string> arguments{order == Order::ascending ? "asc" : "desc", std::to_string(limit + 1), after};
-  auto reply = co_await step(steps().list, id, std::move(arguments));
-  if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = answer_of(*reply);
-  if (!answer.is_aggregate()) {
-    co_return std::unexpected(Error(ErrorKind::invalid_argument, "invalid_cursor",
-                                    fmt::format("No item with id '{}' found in conversation '{}'.", after, id),
-                                    "Give the id of an item of this conversation.")
-                                  .with_param("after"));
-  }
-  auto found = items_of(answer, id);
-  if (!found) co_return std::unexpected(std::move(found.error()));
-  Page page;
-  page.items = std::move(found->items);
-  page.version = found->version;
-  page.has_more = page.items.size() > static_cast<std::size_t>(limit);
-  if (page.has_more) page.items.pop_back();
+  const auto most = static_cast<std::size_t>(std::clamp(limit, 1, kMaxPage));
+  std::vector<std::string> arguments{order == Order::ascending ? "asc" : "desc", std::to_string(most + 1), after};
+  auto query = fmt::format("{} {} {}", arguments[0], most, after);
+  const auto decode = [&](View answer) { return page_of(answer, id, most, after); };
+  auto page = co_await read<Page>(steps().list, id, std::move(query), std::move(arguments), decode);
   co_return page;
 }
 
@@ -266,40 +329,18 @@ awaitable<Result<Page>> Conversations::window(std::string id, WindowLimits limit
   std::size_t bytes = kMaxWindowBytes;  // an item of N tokens has 4 N bytes at most
   if (limits.tokens != 0) bytes = std::min(bytes, std::min(limits.tokens, kMaxWindowBytes) * 4);
   std::vector<std::string> arguments{std::to_string(limits.items), std::to_string(bytes)};
-  auto reply = co_await step(steps().window, id, std::move(arguments));
-  if (!reply) co_return std::unexpected(std::move(reply.error()));
-  auto found = items_of(answer_of(*reply), id);
-  if (!found) co_return std::unexpected(std::move(found.error()));
-  Page page;
-  page.items = std::move(found->items);
-  page.version = found->version;
-  std::ranges::reverse(page.items);
-  std::size_t read = 0;
-  std::vector<std::string_view> texts;
-  texts.reserve(page.items.size());
-  for (const auto& item : page.items) {
-    texts.emplace_back(item.json);
-    read += item.json.size();
-  }
-  // The step stops behind the first item that is too much: whether others come before that one isn't known.
-  const bool cut = texts.size() > limits.items || read > bytes;
-  if (read > bytes && limits.tokens == 0) limits.items = std::min(limits.items, texts.size() - 1);
-  const auto begin = window_begin(texts, cut, limits);
-  page.has_more = begin > 0;
-  page.items.erase(page.items.begin(), page.items.begin() + static_cast<std::ptrdiff_t>(begin));
+  auto query = fmt::format("window {} {}", limits.items, limits.tokens);
+  const auto decode = [&](View answer) { return window_of(answer, id, limits, bytes); };
+  auto page = co_await read<Page>(steps().window, id, std::move(query), std::move(arguments), decode);
   co_return page;
 }
 
 awaitable<Result<Item>> Conversations::item(std::string id, std::string item_id) {
   std::vector<std::string> arguments(1, item_id);
-  auto reply = co_await step(steps().get_item, id, std::move(arguments));
-  if (!reply) co_return std::unexpected(std::move(reply.error()));
-  const View answer = answer_of(*reply);
-  if (!answer.is_aggregate()) co_return std::unexpected(no_item(item_id, id));
-  auto found = items_of(answer, id);
-  if (!found) co_return std::unexpected(std::move(found.error()));
-  if (found->items.empty()) co_return std::unexpected(damaged(id));
-  co_return std::move(found->items.front());
+  const auto decode = [&](View answer) { return found_item(answer, item_id, id); };
+  auto query = "item " + item_id;
+  auto item = co_await read<Item>(steps().get_item, id, std::move(query), std::move(arguments), decode);
+  co_return item;
 }
 
 awaitable<Result<Conversation>> Conversations::erase_item(std::string id, std::string item_id, Write write) {

@@ -15,7 +15,8 @@
 
 #include <inkwell/error.hpp>
 
-#include "conversations/item.hpp"
+#include "conversations/model.hpp"
+#include "conversations/near.hpp"
 #include "conversations/options.hpp"
 #include "conversations/registry.hpp"
 #include "conversations/window.hpp"
@@ -23,97 +24,10 @@
 
 namespace inkwell::conversations {
 
-inline constexpr std::size_t kMaxItemsAtCreation = 20;
-inline constexpr std::size_t kMaxItemsAtOnce = 1000;
-inline constexpr int kDefaultPage = 20;
-inline constexpr int kMaxPage = 100;
-
-/// Up to 16 pairs; keys of up to 64 characters, values of up to 512.
-using Metadata = std::vector<std::pair<std::string, std::string>>;
-
-struct Conversation {
-  std::string id;
-  std::int64_t created_at = 0;            ///< seconds since 1970, by Redis's clock
-  std::int64_t version = 0;               ///< goes up with each change
-  std::string metadata;                   ///< a JSON object
-  std::chrono::milliseconds lifetime{0};  ///< counted from its last use
-  std::int64_t expires_at = 0;  ///< when it is gone unless it is used again: seconds since 1970, by Redis's clock
-};
-
-struct Item {
-  std::string id;
-  std::string json;  ///< the whole item, its id included
-};
-
-/// What every write may ask for beside itself.
-struct Write {
-  Write() = default;
-  /// When not empty, the write happens once however often it is sent within a day: a repetition gets the first one's
-  /// answer, also while the first is under way. Then `fingerprint` (64 characters, as of SHA-256) tells repetitions
-  /// from other requests with the same key, which are refused with "idempotency_key_reused".
-  std::string idempotency_key;
-  std::string fingerprint;
-  /// Versions the conversation may have, else the write is refused with "version_mismatch". Empty: any.
-  std::string expected_versions;  ///< "7" or "7,9"
-};
-
-/// A conversation to be.
-struct NewConversation {
-  NewConversation() = default;
-  Metadata metadata;
-  std::vector<NewItem> items;
-  std::optional<std::chrono::milliseconds> lifetime;  ///< the options' when absent
-};
-
-/// What to change of a conversation; what is absent stays.
-struct Change {
-  Change() = default;
-  std::optional<Metadata> metadata;
-  std::optional<std::chrono::milliseconds> lifetime;
-};
-
-/// What a copy of a conversation is to be like; what is absent is as in the one copied.
-struct Fork {
-  Fork() = default;
-  std::string last_item;  ///< the id of the last item to be in it; empty: the newest
-  std::optional<Metadata> metadata;
-  std::optional<std::chrono::milliseconds> lifetime;
-};
-
-/// Items that were appended or popped, and the version that the conversation has since.
-struct Items {
-  std::vector<Item> items;
-  std::int64_t version = 0;
-};
-
-enum class Order : std::uint8_t { ascending, descending };
-
-struct Page {
-  std::vector<Item> items;
-  std::int64_t version = 0;  ///< that the conversation had then
-  bool has_more = false;
-};
-
-struct Snapshot {
-  Conversation conversation;
-  std::uint64_t newest = 0;  ///< number of its newest item
-};
-
-struct Piece {
-  std::vector<Item> items;
-  std::uint64_t next = 0;  ///< where the next piece begins; 0 when this is the last
-};
-
-/// Conversations of one owner, those changed last first.
-struct ConversationPage {
-  std::vector<Conversation> conversations;
-  std::string next_after;  ///< where the next page begins; empty when this is the last
-};
-
 class Conversations {
  public:
-  /// `store` must outlive it.
-  explicit Conversations(keyspace::Store& store, Options options = {}, Scope scope = {});
+  /// `store` must outlive it, and `near`, in which repeated reads are found; null: all go to Redis.
+  explicit Conversations(keyspace::Store& store, Options options = {}, Scope scope = {}, Near* near = nullptr);
 
   /// Not idempotent, like every write here, unless it has an idempotency key: an Error with outcome_unknown() says that
   /// it may have happened.
@@ -156,7 +70,10 @@ class Conversations {
   Result<void> check_lifetime(std::optional<std::chrono::milliseconds> lifetime) const;
   std::vector<keyspace::Key> keys_of(const std::string& id) const;
   boost::asio::awaitable<Result<redis::Reply>> step(const redis::Script& script, const std::string& id,
-                                                    std::vector<std::string> arguments);
+                                                    std::vector<std::string> arguments, bool tracked = false);
+  template <class T, class Decode>
+  boost::asio::awaitable<Result<T>> read(const redis::Script& script, std::string id, std::string query,
+                                         std::vector<std::string> arguments, Decode decode);
   boost::asio::awaitable<Result<redis::Reply>> write_step(const redis::Script& script, std::string id,
                                                           std::vector<std::string> arguments, Write write);
   boost::asio::awaitable<Result<redis::Reply>> write_bytes(const redis::Script& script, std::string id,
@@ -171,14 +88,7 @@ class Conversations {
   Scope scope_;
   keyspace::Keys keys_;
   Registry registry_;
+  Near* near_;
 };
-
-/// Whether `id` has the form of a conversation's id: "conv_" and 48 hexadecimal digits.
-bool is_conversation_id(std::string_view id) noexcept;
-
-/// The limits of the API; the error's param is "metadata".
-Result<void> check_metadata(const Metadata& metadata);
-
-inline constexpr std::size_t kMaxIdempotencyKeyBytes = 255;
 
 }  // namespace inkwell::conversations

@@ -24,9 +24,7 @@ std::chrono::milliseconds jittered(Family family) {
 
 }  // namespace
 
-boost::asio::awaitable<Result<redis::Reply>> Store::run(const redis::Script& script, std::vector<Key> keys,
-                                                        std::vector<std::string> arguments,
-                                                        redis::CallOptions options) {
+std::vector<std::string> Store::names_of(const std::vector<Key>& keys) {
   std::vector<std::string> names;
   names.reserve(keys.size());
   for (const auto& key : keys) {
@@ -36,7 +34,24 @@ boost::asio::awaitable<Result<redis::Reply>> Store::run(const redis::Script& scr
     }
     names.push_back(key.str());
   }
-  return client_.run(script, std::move(names), std::move(arguments), options);
+  return names;
+}
+
+boost::asio::awaitable<Result<redis::Reply>> Store::run(const redis::Script& script, std::vector<Key> keys,
+                                                        std::vector<std::string> arguments,
+                                                        redis::CallOptions options) {
+  return client_.run(script, names_of(keys), std::move(arguments), options);
+}
+
+boost::asio::awaitable<Result<redis::Reply>> Store::run_tracked(const redis::Script& script, std::vector<Key> keys,
+                                                                std::vector<std::string> arguments) {
+  const auto names = names_of(keys);
+  redis::Request by_digest("EVALSHA", script.digest(), names.size(), names, arguments);
+  auto answers = co_await client_.execute_tracked(std::move(by_digest));
+  if (answers.front() || answers.front().error().code() != "redis_noscript") co_return std::move(answers.front());
+  redis::Request by_source("EVAL", script.source(), names.size(), names, arguments);
+  answers = co_await client_.execute_tracked(std::move(by_source));
+  co_return std::move(answers.front());
 }
 
 boost::asio::awaitable<Result<redis::Reply>> Store::execute_read(std::string_view name, redis::Request request) {

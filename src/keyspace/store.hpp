@@ -28,6 +28,11 @@ class Store {
   boost::asio::awaitable<Result<redis::Reply>> run(const redis::Script& script, std::vector<Key> keys,
                                                    std::vector<std::string> arguments, redis::CallOptions options = {});
 
+  /// The same for a step that reads; the server tells the client when one of the keys read changes (Client::
+  /// execute_tracked).
+  boost::asio::awaitable<Result<redis::Reply>> run_tracked(const redis::Script& script, std::vector<Key> keys,
+                                                           std::vector<std::string> arguments);
+
   /// A read command whose first argument is the key: `read("XRANGE", key, "-", "+")`. Sent again after a lost
   /// connection. A command that writes is a bug here: throws std::logic_error (the commands allowed are listed in
   /// store.cpp).
@@ -60,6 +65,7 @@ class Store {
   redis::Client& client() noexcept { return client_; }
 
  private:
+  static std::vector<std::string> names_of(const std::vector<Key>& keys);
   boost::asio::awaitable<Result<redis::Reply>> execute_read(std::string_view name, redis::Request request);
 
   redis::Client& client_;

@@ -145,6 +145,27 @@ void expose_events(Exposition& out, const Shared& shared) {
   streams("inkwell_events_writes_total", "Write system calls of event streams.", &Streams::writes);
 }
 
+void expose_near(Exposition& out, const Shared& shared) {
+  redis::NearCacheStats sum;
+  for (const auto& worker : shared.workers) {
+    const auto stats = worker->part_stats().near;
+    sum.entries += stats.entries;
+    sum.bytes += stats.bytes;
+    sum.hits += stats.hits;
+    sum.misses += stats.misses;
+    sum.invalidated += stats.invalidated;
+    sum.flushes += stats.flushes;
+  }
+  out.gauge("inkwell_conversations_near_entries", "Reads of conversations kept in memory.", number(sum.entries));
+  out.gauge("inkwell_conversations_near_bytes", "Memory they take.", number(sum.bytes));
+  out.counter("inkwell_conversations_near_hits_total", "Reads found in memory.", number(sum.hits));
+  out.counter("inkwell_conversations_near_misses_total", "Reads that went to Redis.", number(sum.misses));
+  out.counter("inkwell_conversations_near_invalidated_total", "Reads dropped because of a change.",
+              number(sum.invalidated));
+  out.counter("inkwell_conversations_near_flushes_total", "Times all was dropped: the connection was lost.",
+              number(sum.flushes));
+}
+
 void expose_embeddings(Exposition& out, const Shared& shared) {
   std::vector<embeddings::Stats> all;
   all.reserve(shared.workers.size());
@@ -194,6 +215,7 @@ std::string metrics_text(const Shared& shared) {
   out.gauge("inkwell_workers", "Threads that serve.", number(shared.workers.size()));
   expose_http(out, shared);
   expose_redis(out, shared);
+  expose_near(out, shared);
   expose_embeddings(out, shared);
   expose_events(out, shared);
   return out.text();

@@ -56,7 +56,8 @@ struct Options {
   std::string key_prefix = "ink";
   redis::Options redis;
   conversations::Options conversations;
-  bool conversation_events = false;  ///< each append is told in the channel "conversation:ID"
+  std::size_t near_cache_bytes = std::size_t{64} << 20;  ///< for recent reads of conversations; 0: none
+  bool conversation_events = false;                      ///< each append is told in the channel "conversation:ID"
   embeddings::Options embeddings;
   events::NodeOptions events;
   events::GenerationOptions generations;

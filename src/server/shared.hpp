@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "conversations/near.hpp"
 #include "embeddings/shared.hpp"
 #include "events/hub.hpp"
 #include "server/auth.hpp"
@@ -36,6 +37,7 @@ struct Shared {
   Router router;
   events::Hub hub;
   StreamLimits stream_limits;
+  conversations::WriteMarks conversation_marks;
   embeddings::Shared embeddings;  ///< the hot tier and the flights
 
   std::atomic<std::size_t> connections{0};  ///< open now, over all workers

@@ -46,6 +46,7 @@ redis::Options redis_options(const Shared& shared, std::size_t index) {
     link_log(event);
     if (outer) outer(event);
   };
+  if (shared.options.near_cache_bytes > 0) options.tracking.mode = redis::Tracking::Mode::opted;
   return options;
 }
 
@@ -66,6 +67,8 @@ struct Worker::State {
         http_stats(shared_.router.routes().size()),
         redis(io.get_executor(), redis_options(shared_, index_)),
         store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)),
+        near(redis.invalidations(), shared_.options.near_cache_bytes / shared_.options.threads,
+             shared_.conversation_marks),
         embeddings(io.get_executor(), store, shared_.embeddings, shared_.options.embeddings,
                    embeddings::make_providers(io.get_executor(), shared_.options.embeddings)),
         events(index_, shared_.hub, io.get_executor(), store, shared_.options.redis, shared_.options.events),
@@ -95,6 +98,7 @@ struct Worker::State {
 
   redis::Client redis;
   keyspace::Store store;
+  conversations::Near near;
   embeddings::Embeddings embeddings;
   events::Node events;
   events::Generations generations;
@@ -122,7 +126,8 @@ conversations::Conversations Worker::conversations(const Identity& identity) {
     scope.quota = tenant->quota;
     scope.lifetime = tenant->conversation_lifetime;
   }
-  return conversations::Conversations(state_->store, state_->shared.options.conversations, std::move(scope));
+  return conversations::Conversations(state_->store, state_->shared.options.conversations, std::move(scope),
+                                      state_->shared.options.near_cache_bytes > 0 ? &state_->near : nullptr);
 }
 embeddings::Embeddings& Worker::embeddings() noexcept { return state_->embeddings; }
 events::Node& Worker::events() noexcept { return state_->events; }
@@ -163,6 +168,7 @@ PartStats Worker::part_stats() const {
 void Worker::State::publish_stats() {
   PartStats now;
   now.redis = redis.stats();
+  now.near = near.stats();
   now.embeddings = embeddings.stats();
   now.events = events.stats();
   now.event_streams = event_streams.stats();

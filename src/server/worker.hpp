@@ -40,6 +40,7 @@ struct Shared;
 /// What a worker's parts have counted, as of its last sweep (at most 250 ms ago).
 struct PartStats {
   redis::ClientStats redis;
+  redis::NearCacheStats near;
   embeddings::Stats embeddings;
   events::NodeStats events;
   EventStreamStats event_streams;

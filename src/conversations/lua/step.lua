@@ -5,8 +5,8 @@
 -- Item number N is stream entry N-0: the order is the order of appends, whatever any clock says. Its field i is its id, or PREFIX* for an
 -- id of ours: PREFIX, 32 digits of sha1(seed:N) and N in 16 digits, all hexadecimal. Its field j is its JSON from behind the id on.
 -- A large item's j is 'Z', its length in 8 hexadecimal digits, and a zstd frame.
--- A step answers false for a conversation that isn't there, and writes nothing then; otherwise {answer}, or, when those who keep count of
--- conversations outside should hear of it, {answer, owner, noted, the moment it expires (ms; 0: it is gone), bytes, version}.
+-- A step answers false for a conversation that isn't there, and writes nothing then; otherwise {answer, how long its keys' lifetimes
+-- need not be set anew (ms)}, and, when those who keep count of conversations outside should hear of it, {..., owner, noted, the moment it expires (ms; 0: it is gone), bytes, version}.
 local conv, items, ids = KEYS[1], KEYS[2], KEYS[3]
 local asker = table.remove(ARGV)
 local state = redis.call('HMGET', conv, 'version', 'seq', 'lifetime', 'seed', 'bytes', 'noted', 'owner')
@@ -17,6 +17,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_us = time[1] * 1000000 + time[2]
 local due = false
+local left = 0  -- until the next slide is due (ms), as far as this step has looked
 
 local function whole(number) return string.format('%d', number) end
 
@@ -31,7 +32,9 @@ end
 
 -- Every use slides the lifetime, unless more than 29/30 of it is left. True when it did.
 local function slide()
-  if redis.call('PTTL', conv) > lifetime - math.floor(lifetime / 30) then return false end
+  left = redis.call('PTTL', conv) - (lifetime - math.floor(lifetime / 30))
+  if left > 0 then return false end
+  left = math.floor(lifetime / 30)
   expire_together()
   return true
 end
@@ -97,6 +100,6 @@ end
 
 local function finish(answer)
   if not answer then return false end
-  if not due then return { answer } end
-  return { answer, owner, noted, math.max(redis.call('PEXPIRETIME', conv), 0), bytes, version }
+  if not due then return { answer, left } end
+  return { answer, left, owner, noted, math.max(redis.call('PEXPIRETIME', conv), 0), bytes, version }
 end

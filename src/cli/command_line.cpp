@@ -82,7 +82,7 @@ class SettingFlags {
   }
 
   std::vector<std::string> known() const {
-    std::vector<std::string> all = {"--help", "--json"};
+    std::vector<std::string> all = {"--help", "--json", "--model"};
     for (const Given& given : given_) all.push_back(given.flag);
     return all;
   }
@@ -158,16 +158,25 @@ class Program {
         audit_(*ttl_.add_subcommand(
             "audit", "Count the keys of each family, and name each whose lifetime breaks its family's policy.")),
         doctor_(*app_.add_subcommand("doctor", "Look at what a server would stand on, and say what is wrong.")),
+        embeddings_(*app_.add_subcommand("embeddings", "Look at the embeddings that are kept, and remove some.")),
+        stats_(*embeddings_.add_subcommand("stats", "Count vectors and bytes by tenant, model and length.")),
+        purge_(*embeddings_.add_subcommand("purge", "Remove all vectors of a model, of the configured tenant.")),
         key_(*app_.add_subcommand("key", "Make API keys.")),
         key_new_(*key_.add_subcommand("new", "Print a new key, this once, and its entry for the file of keys.")),
         serve_flags_(serve_),
         check_flags_(check_),
         audit_flags_(audit_),
-        doctor_flags_(doctor_) {
-    for (CLI::App* command : {&app_, &serve_, &config_, &check_, &default_, &ttl_, &audit_, &doctor_, &key_, &key_new_})
+        doctor_flags_(doctor_),
+        stats_flags_(stats_),
+        purge_flags_(purge_) {
+    for (CLI::App* command : {&app_, &serve_, &config_, &check_, &default_, &ttl_, &audit_, &doctor_, &embeddings_,
+                              &stats_, &purge_, &key_, &key_new_})
       command->allow_extras();
     audit_.add_flag("--json", json_, "Print JSON.");
     doctor_.add_flag("--json", json_, "Print JSON.");
+    stats_.add_flag("--json", json_, "Print JSON.");
+    purge_.add_flag("--json", json_, "Print JSON.");
+    purge_.add_option("--model", model_, "Whose vectors go.")->type_name("NAME");
     key_new_.add_option("--tenant", tenant_, "Whose data the key opens. [default]")->type_name("NAME");
     app_.set_version_flag("--version", version_text(), "Print the version, the build and the libraries.");
     app_.set_help_flag("--help,-h", "Print this.");
@@ -186,6 +195,7 @@ class Program {
         "\nExit codes: 0 no errors, perhaps warnings; 1 errors; 2 the command line or the configuration is wrong.");
     config_.require_subcommand(0, 1);
     ttl_.require_subcommand(0, 1);
+    embeddings_.require_subcommand(0, 1);
     key_.require_subcommand(0, 1);
   }
 
@@ -208,6 +218,8 @@ class Program {
     if (check_.parsed()) return with_flags(Action::check_config, check_, check_flags_);
     if (audit_.parsed()) return with_flags(Action::ttl_audit, audit_, audit_flags_);
     if (doctor_.parsed()) return with_flags(Action::doctor, doctor_, doctor_flags_);
+    if (stats_.parsed()) return with_flags(Action::embeddings_stats, stats_, stats_flags_);
+    if (purge_.parsed()) return purge();
     const bool wants_default = default_.parsed();
     const CLI::App& last = last_parsed();
     std::vector<std::string> known = {"--help"};
@@ -219,9 +231,17 @@ class Program {
     return CommandLine{.text = last.help()};
   }
 
+  Result<CommandLine> purge() const {
+    auto out = with_flags(Action::embeddings_purge, purge_, purge_flags_);
+    if (!out) return out;
+    if (model_.empty()) return bad_usage("No model is named.", "Name it: inkwell embeddings purge --model NAME.");
+    out->model = model_;
+    return out;
+  }
+
   /// Of the commands that take no settings, the innermost one named.
   const CLI::App& last_parsed() const {
-    for (const CLI::App* command : {&default_, &key_new_, &config_, &ttl_, &key_})
+    for (const CLI::App* command : {&default_, &key_new_, &config_, &ttl_, &embeddings_, &key_})
       if (command->parsed()) return *command;
     return app_;
   }
@@ -241,14 +261,20 @@ class Program {
   CLI::App& ttl_;
   CLI::App& audit_;
   CLI::App& doctor_;
+  CLI::App& embeddings_;
+  CLI::App& stats_;
+  CLI::App& purge_;
   CLI::App& key_;
   CLI::App& key_new_;
   SettingFlags serve_flags_;
   SettingFlags check_flags_;
   SettingFlags audit_flags_;
   SettingFlags doctor_flags_;
+  SettingFlags stats_flags_;
+  SettingFlags purge_flags_;
   bool json_ = false;
   std::string tenant_ = "default";
+  std::string model_;
 };
 
 }  // namespace

@@ -19,6 +19,8 @@ enum class Action : std::uint8_t {
   default_config,
   ttl_audit,
   doctor,
+  embeddings_stats,
+  embeddings_purge,
   key_new,
 };
 
@@ -29,6 +31,7 @@ struct CommandLine {
   std::vector<config::Flag> flags{};  ///< settings given as flags, in the schema's order
   bool json = false;                  ///< --json: what a command finds, for scripts
   std::string tenant{};               ///< --tenant of `key new`
+  std::string model{};                ///< --model of `embeddings purge`
 };
 
 /// `arguments` without the program's name. Failure: code bad_usage; an unknown flag or command names the nearest.

@@ -78,7 +78,9 @@ Finding data_directory(const config::Config& config, const std::vector<std::stri
 // Any answer shows that the address is right; what it says of the key shows whether that is, too.
 Finding upstream(const config::Config::Embeddings::Upstream& from) {
   const std::unique_ptr<CURL, void (*)(CURL*)> curl(::curl_easy_init(), &::curl_easy_cleanup);
-  const std::string url = from.url + (from.url.ends_with('/') ? "models" : "/models");
+  std::string url = from.url;
+  while (url.ends_with('/')) url.pop_back();
+  url += from.api == "ollama" ? "/api/version" : from.api == "tei" ? "/health" : "/models";
   const std::string authorization = "Authorization: Bearer " + from.api_key;
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(nullptr, &::curl_slist_free_all);
   if (!from.api_key.empty()) headers.reset(::curl_slist_append(nullptr, authorization.c_str()));
@@ -86,6 +88,7 @@ Finding upstream(const config::Config::Embeddings::Upstream& from) {
   ::curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   ::curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, 5000L);
   ::curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  if (!from.ca_file.empty()) ::curl_easy_setopt(curl.get(), CURLOPT_CAINFO, from.ca_file.c_str());
   ::curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   ::curl_easy_setopt(
       curl.get(), CURLOPT_WRITEFUNCTION,
@@ -158,7 +161,10 @@ int doctor(const config::Loaded& loaded, const std::vector<std::string>& environ
   std::vector<Finding> findings = {configuration(loaded), descriptors(loaded.config)};
   if (loaded.config.redis.url.empty()) findings.push_back(data_directory(loaded.config, environment));
   look_at_redis(loaded, environment, findings);
-  if (!loaded.config.embeddings.upstream.url.empty()) findings.push_back(upstream(loaded.config.embeddings.upstream));
+  const auto& embeddings = loaded.config.embeddings;
+  for (const auto* one : {&embeddings.upstream, &embeddings.upstream2, &embeddings.upstream3}) {
+    if (!one->url.empty()) findings.push_back(upstream(*one));
+  }
   const bool fine =
       std::ranges::none_of(findings, [](const Finding& finding) { return finding.health == Health::bad; });
   out << (json ? as_json(findings, fine) : as_text(findings)) << std::flush;

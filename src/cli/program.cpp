@@ -5,6 +5,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/doctor.hpp"
+#include "cli/embeddings.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/key_new.hpp"
 #include "cli/serve.hpp"
@@ -54,6 +55,12 @@ int run(const std::vector<std::string>& arguments, const std::vector<std::string
   if (command->action == Action::check_config) return check_config(*loaded, out);
   if (command->action == Action::ttl_audit) return ttl_audit(*loaded, environment, command->json, out, err);
   if (command->action == Action::doctor) return doctor(*loaded, environment, command->json, out, err);
+  if (command->action == Action::embeddings_stats) {
+    return embeddings_stats(*loaded, environment, command->json, out, err);
+  }
+  if (command->action == Action::embeddings_purge) {
+    return embeddings_purge(*loaded, environment, command->model, command->json, out, err);
+  }
   return serve(*loaded, std::move(*options), environment, out, err);
 }
 

@@ -20,22 +20,44 @@ void set_events(const config::Config& from, server::Options& options) {
   options.event_streams.write_stall = from.server.write_timeout;
 }
 
+embeddings::UpstreamOptions upstream_options(const config::Config::Embeddings::Upstream& from) {
+  using embeddings::UpstreamApi;
+  using embeddings::VectorFormat;
+  embeddings::UpstreamOptions options;
+  options.url = from.url;
+  while (options.url.ends_with('/')) options.url.pop_back();
+  options.api = from.api == "ollama" ? UpstreamApi::ollama : from.api == "tei" ? UpstreamApi::tei : UpstreamApi::openai;
+  options.format = from.format == "base64" ? VectorFormat::base64
+                   : from.format == "none" ? VectorFormat::unspecified
+                                           : VectorFormat::floats;
+  options.api_key = from.api_key;
+  options.ca_file = from.ca_file;
+  for (const auto& model : from.models) {
+    const auto equals = model.find('=');
+    options.models.push_back(
+        {model.substr(0, equals), equals == std::string::npos ? std::string() : model.substr(equals + 1)});
+  }
+  options.batch_size = from.batch_size;
+  options.batch_tokens = from.batch_tokens;
+  options.input_tokens = from.input_tokens;
+  options.takes_token_arrays = from.takes_token_arrays;
+  options.timeout = from.timeout;
+  return options;
+}
+
 embeddings::Options embeddings_options(const config::Config::Embeddings& from) {
   embeddings::Options options;
   options.hot.max_bytes = from.hot.max_bytes;
   options.hot_ttl = from.hot.ttl;
   options.lifetime = from.lifetime;
   options.lexical_dimensions = static_cast<std::uint32_t>(from.dimensions);
-  if (from.upstream.url.empty()) return options;
-  embeddings::UpstreamOptions upstream;
-  upstream.url = from.upstream.url;
-  while (upstream.url.ends_with('/')) upstream.url.pop_back();
-  upstream.api_key = from.upstream.api_key;
-  upstream.models = from.upstream.models;
-  upstream.batch_size = from.upstream.batch_size;
-  upstream.timeout = from.upstream.timeout;
-  options.deadline = 2 * from.upstream.timeout;
-  options.upstream = std::move(upstream);
+  options.precision = from.precision == "float16" ? embeddings::Precision::float16 : embeddings::Precision::float32;
+  options.lease = from.lease;
+  for (const auto* upstream : {&from.upstream, &from.upstream2, &from.upstream3}) {
+    if (upstream->url.empty()) continue;
+    options.deadline = std::max(options.deadline, 2 * upstream->timeout);
+    options.upstreams.push_back(upstream_options(*upstream));
+  }
   return options;
 }
 

@@ -79,14 +79,22 @@ struct Config {
       std::size_t max_bytes{};
       Duration ttl{};
     } hot;
+    std::string precision;
+    Duration lease{};
     struct Upstream {
       std::string url;
+      std::string api;
       std::string api_key;  ///< a secret; also when it came from api_key_file
       std::string api_key_file;
+      std::string ca_file;
       std::vector<std::string> models;
       std::size_t batch_size{};
+      std::size_t batch_tokens{};
+      std::size_t input_tokens{};
+      bool takes_token_arrays{};
+      std::string format;
       Duration timeout{};
-    } upstream;
+    } upstream, upstream2, upstream3;
   } embeddings;
 
   struct Log {

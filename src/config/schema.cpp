@@ -1,6 +1,7 @@
 #include "config/schema.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <stdexcept>
 #include <type_traits>
 
@@ -41,8 +42,14 @@ void add_traits(std::vector<Setting>& all) {
   at("auth.api_key").secret = true;
   at("auth.api_key_file").secret_file_of = "auth.api_key";
   at("redis.url_file").secret_file_of = "redis.url";
-  at("embeddings.upstream.api_key").secret = true;
-  at("embeddings.upstream.api_key_file").secret_file_of = "embeddings.upstream.api_key";
+  for (const std::string_view upstream : {"embeddings.upstream.", "embeddings.upstream2.", "embeddings.upstream3."}) {
+    const auto of = [&](std::string_view name) -> Setting& { return at(std::string(upstream) + std::string(name)); };
+    of("api_key").secret = true;
+    of("api_key_file").secret_file_of = of("api_key").name;
+    of("api").choices = {"openai", "ollama", "tei"};
+    of("format").choices = {"float", "base64", "none"};
+  }
+  at("embeddings.precision").choices = {"float32", "float16"};
   at("log.level").choices = {"debug", "info", "warn", "error", "off"};
   at("log.level").reloadable = true;
   at("log.format").choices = {"text", "json"};
@@ -133,6 +140,79 @@ std::vector<Setting> event_settings() {
   };
 }
 
+/// One of the upstreams, which are all alike; `start` is "embeddings.upstream." or so.
+template <auto Upstream>
+void add_upstream_settings(std::vector<Setting>& all, std::string_view start, std::string_view url_meaning) {
+  using C = Config;
+  using U = C::Embeddings::Upstream;
+  static std::deque<std::string> texts;  // a schema lasts as long as the program
+  const auto text = [&](std::string whole) -> std::string_view { return texts.emplace_back(std::move(whole)); };
+  const auto named = [&](std::string_view name) { return text(std::string(start) + std::string(name)); };
+  all.insert(
+      all.end(),
+      {
+          {named("url"), Type::http_url, "", kAnyText, url_meaning, store<&C::embeddings, Upstream, &U::url>},
+          {named("api"),
+           Type::choice,
+           "openai",
+           {},
+           "What it speaks: the API of OpenAI, Ollama's own or TEI's own.",
+           store<&C::embeddings, Upstream, &U::api>},
+          {named("api_key"), Type::text, "", kAnyText, "The bearer token sent to it.",
+           store<&C::embeddings, Upstream, &U::api_key>},
+          {named("api_key_file"), Type::path, "", kAnyText,
+           text("A file that holds " + std::string(named("api_key")) + "."),
+           store<&C::embeddings, Upstream, &U::api_key_file>},
+          {named("ca_file"), Type::path, "", kAnyText,
+           "A PEM file of the authorities trusted for its certificate; empty trusts the system's.",
+           store<&C::embeddings, Upstream, &U::ca_file>},
+          {named("models"),
+           Type::list,
+           "",
+           {0, 256},
+           "The models it is asked for, each `name` or `name=what it is called there`; empty passes on whatever a "
+           "client "
+           "names.",
+           store<&C::embeddings, Upstream, &U::models>},
+          {named("batch_size"),
+           Type::integer,
+           "0",
+           {0, 2048},
+           "Most inputs in one request to it; 0 takes what its API commonly allows: 256, of Ollama 64, of TEI 32.",
+           store<&C::embeddings, Upstream, &U::batch_size>},
+          {named("batch_tokens"),
+           Type::integer,
+           "0",
+           {0, 100'000'000},
+           "Most tokens in one request to it, by estimate; 0 takes what its API allows: 300000 of OpenAI's.",
+           store<&C::embeddings, Upstream, &U::batch_tokens>},
+          {named("input_tokens"),
+           Type::integer,
+           "0",
+           {0, 10'000'000},
+           "Longest token array that is passed on to it; 0 leaves it to judge.",
+           store<&C::embeddings, Upstream, &U::input_tokens>},
+          {named("takes_token_arrays"),
+           Type::boolean,
+           "true",
+           {},
+           "Whether it takes token arrays; never where its API has none (Ollama).",
+           store<&C::embeddings, Upstream, &U::takes_token_arrays>},
+          {named("format"),
+           Type::choice,
+           "float",
+           {},
+           "The encoding_format asked for; none leaves the field out, for servers that refuse it. All are read.",
+           store<&C::embeddings, Upstream, &U::format>},
+          {named("timeout"),
+           Type::duration,
+           "30s",
+           {100, kHour},
+           "Time it has to answer.",
+           store<&C::embeddings, Upstream, &U::timeout>},
+      });
+}
+
 /// How much of everything one server takes, and for how long it waits.
 void add_server_settings(std::vector<Setting>& all) {
   using C = Config;
@@ -209,7 +289,6 @@ std::vector<Setting> make_schema() {
   using C = Config;
   using R = C::Redis;
   using E = C::Embeddings;
-  using U = E::Upstream;
   std::vector<Setting> all = {
       {"data_dir", Type::path, "", kAnyText,
        "Where the embedded Redis keeps its data; by default $XDG_DATA_HOME/inkwell or ~/.local/share/inkwell.",
@@ -290,6 +369,18 @@ std::vector<Setting> make_schema() {
            {8, 4096},
            "Length of the built-in embedder's vectors.",
            store<&C::embeddings, &E::dimensions>},
+          {"embeddings.precision",
+           Type::choice,
+           "float32",
+           {},
+           "How vectors are kept in Redis: exactly, or in half the bytes, rounded to 11 significant bits.",
+           store<&C::embeddings, &E::precision>},
+          {"embeddings.lease",
+           Type::duration,
+           "10s",
+           {0, 10 * kSecond},
+           "How long at most an input is waited for that another process is computing; 0 never waits.",
+           store<&C::embeddings, &E::lease>},
           {"embeddings.hot.max_bytes",
            Type::size,
            "256MiB",
@@ -302,35 +393,17 @@ std::vector<Setting> make_schema() {
            {kSecond, kLongest},
            "How long an embedding stays in this process before it is asked for again.",
            store<&C::embeddings, &E::hot, &E::Hot::ttl>},
-          {"embeddings.upstream.url", Type::http_url, "", kAnyText,
-           "An OpenAI-compatible server, up to and with its /v1; without it, the built-in lexical embedder answers.",
-           store<&C::embeddings, &E::upstream, &U::url>},
-          {"embeddings.upstream.api_key", Type::text, "", kAnyText, "The bearer token sent to the upstream.",
-           store<&C::embeddings, &E::upstream, &U::api_key>},
-          {"embeddings.upstream.api_key_file", Type::path, "", kAnyText,
-           "A file that holds embeddings.upstream.api_key.", store<&C::embeddings, &E::upstream, &U::api_key_file>},
-          {"embeddings.upstream.models",
-           Type::list,
-           "",
-           {0, 256},
-           "The models the upstream is asked for; empty passes on whatever a client names.",
-           store<&C::embeddings, &E::upstream, &U::models>},
-          {"embeddings.upstream.batch_size",
-           Type::integer,
-           "256",
-           {1, 2048},
-           "Most inputs in one request to the upstream.",
-           store<&C::embeddings, &E::upstream, &U::batch_size>},
-          {"embeddings.upstream.timeout",
-           Type::duration,
-           "30s",
-           {100, kHour},
-           "Time the upstream has to answer.",
-           store<&C::embeddings, &E::upstream, &U::timeout>},
-
-          {"log.level", Type::choice, "info", {}, "How much is logged.", store<&C::log, &C::Log::level>},
-          {"log.format", Type::choice, "text", {}, "How a line of the log looks.", store<&C::log, &C::Log::format>},
       });
+  add_upstream_settings<&E::upstream>(all, "embeddings.upstream.",
+                                      "A server that computes embeddings, up to and with its /v1 where it has one; "
+                                      "without it, the built-in lexical embedder answers.");
+  add_upstream_settings<&E::upstream2>(all, "embeddings.upstream2.",
+                                       "Another one, asked for the models of the first too when that one fails.");
+  add_upstream_settings<&E::upstream3>(all, "embeddings.upstream3.", "A third one, likewise.");
+  all.insert(
+      all.end(),
+      {{"log.level", Type::choice, "info", {}, "How much is logged.", store<&C::log, &C::Log::level>},
+       {"log.format", Type::choice, "text", {}, "How a line of the log looks.", store<&C::log, &C::Log::format>}});
   const auto is_embeddings = [](const Setting& setting) { return setting.name.starts_with("embeddings."); };
   for (const auto& section : {conversation_settings(), event_settings()})
     all.insert(std::ranges::find_if(all, is_embeddings), section.begin(), section.end());

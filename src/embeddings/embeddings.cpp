@@ -1,13 +1,11 @@
 #include "embeddings/embeddings.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 
 #include "base/random.hpp"
+#include "embeddings/providers/fallback_provider.hpp"
 #include "embeddings/providers/lexical_provider.hpp"
-#include "embeddings/providers/openai_provider.hpp"
-#include "embeddings/value.hpp"
 
 namespace inkwell::embeddings {
 namespace {
@@ -16,29 +14,6 @@ namespace asio = boost::asio;
 
 // How often a caller starts anew because whoever fetched for it was cancelled.
 constexpr int kMaxRounds = 3;
-
-std::chrono::sys_seconds wall_clock_now() {
-  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
-std::size_t weight_of(const Input& input) {
-  if (const auto* text = std::get_if<std::string>(&input)) return text->size() + 1;
-  return std::get<Tokens>(input).size() * 4 + 1;
-}
-
-/// Counts an input as in flight as long as it lives.
-class Counted {
- public:
-  explicit Counted(std::size_t& count) : count_(&count) { ++count; }
-  Counted(Counted&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
-  Counted& operator=(Counted&&) = delete;
-  ~Counted() {
-    if (count_) --*count_;
-  }
-
- private:
-  std::size_t* count_;
-};
 
 /// Leaves the flights when the waiting coroutine ends, however it ends.
 class Leaver {
@@ -52,54 +27,46 @@ class Leaver {
   std::shared_ptr<Waiting> waiting_;
 };
 
+/// Flights of callers that don't want what is cached are apart from those of callers that do, and those of callers that
+/// want to leave no trace from all others.
+Digest256 flight_of(const Digest256& key, CacheControl::Mode mode, std::uint64_t number) {
+  Digest256 flight = key;
+  if (mode == CacheControl::Mode::use) return flight;
+  flight.bytes[0] ^= std::byte{0x5a};
+  flight.bytes[1] ^= std::byte{0xa5};
+  if (mode == CacheControl::Mode::refresh) return flight;
+  for (std::size_t i = 0; i < sizeof number; ++i) flight.bytes[2 + i] ^= static_cast<std::byte>(number >> (8 * i));
+  return flight;
+}
+
 }  // namespace
-
-struct Embeddings::Need {
-  Digest256 digest;  ///< of the input, for Redis
-  Digest256 key;     ///< with model and dimensions, for the hot tier and the flights
-  std::size_t input = 0;
-  HotCache::Handle vector;
-  Source source = Source::hot;
-  std::uint64_t tokens = 0;
-  bool led = false;
-};
-
-struct Embeddings::Job {
-  Provider* provider = nullptr;
-  ModelChoice choice;
-  std::vector<Input> inputs;
-  std::vector<Need> needs;           // distinct
-  std::vector<std::size_t> need_of;  // by input
-};
-
-struct Embeddings::Led {
-  FlightTable::Lead lead;
-  std::size_t need;
-  Counted counted;
-};
 
 std::vector<std::unique_ptr<Provider>> make_providers(asio::any_io_executor executor, const Options& options) {
   std::vector<std::unique_ptr<Provider>> providers;
   providers.push_back(std::make_unique<LexicalProvider>(options.lexical_dimensions));
-  if (options.upstream) providers.push_back(std::make_unique<OpenAiProvider>(executor, *options.upstream));
+  if (!options.upstreams.empty()) {
+    providers.push_back(std::make_unique<FallbackProvider>(executor, options.upstreams));
+  }
   return providers;
 }
 
 Embeddings::Embeddings(asio::any_io_executor executor, keyspace::Store& store, Shared& shared, Options options,
                        std::vector<std::unique_ptr<Provider>> providers)
     : executor_(executor),
-      store_(store),
       shared_(shared),
       options_(std::move(options)),
       providers_(std::move(providers)),
-      random_(random_seed()),
-      gate_(executor) {}
+      seed_(random_seed()),
+      gate_(executor),
+      redis_(store, shared.hot, options_, gate_, stats_) {}
 
 Embeddings::~Embeddings() = default;
 
-asio::awaitable<void> Embeddings::close() { co_await gate_.close(); }
-
-Stats Embeddings::stats() const noexcept { return stats_; }
+asio::awaitable<void> Embeddings::close() {
+  co_await gate_.close();
+  lanes_.clear();  // abandons what waits there
+  co_await redis_.give_all_back();
+}
 
 std::vector<std::string> Embeddings::models() const {
   std::vector<std::string> all;
@@ -117,7 +84,7 @@ Provider* Embeddings::provider_of(std::string_view model) const noexcept {
   return nullptr;
 }
 
-asio::awaitable<Result<Answer>> Embeddings::embed(ModelChoice choice, std::vector<Input> inputs) {
+asio::awaitable<Result<Answer>> Embeddings::embed(ModelChoice choice, std::vector<Input> inputs, CacheControl control) {
   ++stats_.calls;
   stats_.inputs += inputs.size();
   ++stats_.failed_calls;  // taken back when it has worked: an exception or a cancellation is a failure, too
@@ -131,26 +98,25 @@ asio::awaitable<Result<Answer>> Embeddings::embed(ModelChoice choice, std::vecto
   }
   auto accepted = provider->accept(std::move(choice), inputs);
   if (!accepted) co_return std::unexpected(std::move(accepted.error()));
-  const auto job = make_job(*provider, std::move(*accepted), std::move(inputs));
-  take_hot(*job);
+  const auto job = make_job(*provider, std::move(*accepted), std::move(inputs), control);
+  if (control.mode == CacheControl::Mode::use) take_hot(*job);
   auto fetched = co_await take_flights(job);
   if (!fetched) co_return std::unexpected(std::move(fetched.error()));
   --stats_.failed_calls;
   co_return assemble(*job);
 }
 
-keyspace::Keys Embeddings::keys_for(const ModelChoice& choice) const {
-  return choice.tenant.empty() ? store_.keys() : store_.keys().of(choice.tenant);
-}
-
-std::shared_ptr<Embeddings::Job> Embeddings::make_job(Provider& provider, ModelChoice choice,
-                                                      std::vector<Input> inputs) {
+std::shared_ptr<Job> Embeddings::make_job(Provider& provider, ModelChoice choice, std::vector<Input> inputs,
+                                          CacheControl control) {
   auto job = std::make_shared<Job>();
   job->provider = &provider;
   job->choice = std::move(choice);
+  if (job->choice.tenant == redis_.tenant()) job->choice.tenant.clear();  // one name for one place
+  job->control = control;
   job->inputs = std::move(inputs);
   job->need_of.reserve(job->inputs.size());
   const Digest256 choice_digest = digest_.choice(job->choice);
+  const std::uint64_t number = seed_ + stats_.calls;
   std::unordered_map<Digest256, std::size_t, DigestHash> seen;
   for (std::size_t i = 0; i < job->inputs.size(); ++i) {
     const Digest256 digest = digest_(job->inputs[i]);
@@ -159,6 +125,7 @@ std::shared_ptr<Embeddings::Job> Embeddings::make_job(Provider& provider, ModelC
       Need& need = job->needs.emplace_back();
       need.digest = digest;
       need.key = hot_key(digest, choice_digest);
+      need.flight = flight_of(need.key, control.mode, number);
       need.input = i;
     }
     job->need_of.push_back(place->second);
@@ -183,7 +150,7 @@ asio::awaitable<Result<void>> Embeddings::take_flights(std::shared_ptr<Job> job)
     const Leaver leaver(waiting);
     auto leds = join_flights(job, missing, waiting);
     if (!leds) co_return std::unexpected(std::move(leds.error()));
-    if (!leds->empty()) gate_.spawn("embeddings: fetch", fetch(job, std::move(*leds)));
+    if (!leds->empty()) gate_.spawn("embeddings: fetch", fetch(std::move(*leds)));
     const bool landed = co_await waiting->wait(deadline);
     for (std::size_t i = 0; i < missing.size(); ++i) {
       const Outcome& outcome = waiting->outcome(i);
@@ -208,18 +175,18 @@ asio::awaitable<Result<void>> Embeddings::take_flights(std::shared_ptr<Job> job)
                  "The embeddings were abandoned: the server is stopping.", "Try again.");
 }
 
-Result<std::vector<Embeddings::Led>> Embeddings::join_flights(const std::shared_ptr<Job>& job,
-                                                              const std::vector<std::size_t>& missing,
-                                                              const std::shared_ptr<Waiting>& waiting) {
+Result<Embeddings::Leds> Embeddings::join_flights(const std::shared_ptr<Job>& job,
+                                                  const std::vector<std::size_t>& missing,
+                                                  const std::shared_ptr<Waiting>& waiting) {
   if (stats_.in_flight + missing.size() > options_.max_in_flight) {
     return std::unexpected<Error>(
         Error(ErrorKind::overloaded, "too_many_embeddings", "Too many embeddings are being fetched already.")
             .with_retry_after(std::chrono::seconds(1)));
   }
-  std::vector<Led> leds;
+  Leds leds;
   for (std::size_t i = 0; i < missing.size(); ++i) {
     Need& need = job->needs[missing[i]];
-    auto lead = shared_.flights.join(need.key, waiting, i);
+    auto lead = shared_.flights.join(need.flight, waiting, i);
     need.led = lead.has_value();
     if (!lead) {
       ++stats_.shared_flights;
@@ -227,7 +194,7 @@ Result<std::vector<Embeddings::Led>> Embeddings::join_flights(const std::shared_
     }
     // Another flight of this input may have landed between the look into the hot tier and the join.
     const auto now = Clock::now();
-    if (shared_.hot.contains(need.key, now)) {
+    if (job->control.mode == CacheControl::Mode::use && shared_.hot.contains(need.key, now)) {
       Outcome outcome;
       outcome.vector = shared_.hot.get(need.key, now);
       outcome.source = Source::hot;
@@ -237,161 +204,10 @@ Result<std::vector<Embeddings::Led>> Embeddings::join_flights(const std::shared_
         continue;
       }
     }
-    leds.push_back(Led{std::move(*lead), missing[i], Counted(stats_.in_flight)});
+    leds.push_back(Led{std::move(*lead), Counted(stats_.in_flight), job, missing[i],
+                       redis_.place_of(job->choice, need.digest, need.key)});
   }
   return leds;
-}
-
-asio::awaitable<void> Embeddings::fetch(std::shared_ptr<Job> job, std::vector<Led> leds) {
-  auto missing = co_await read_redis(job, std::move(leds));
-  const std::size_t batch = job->provider->max_batch();
-  for (std::size_t start = 0; start < missing.size(); start += batch) {
-    std::vector<Led> some;
-    const std::size_t end = std::min(start + batch, missing.size());
-    for (std::size_t i = start; i < end; ++i) some.push_back(std::move(missing[i]));
-    gate_.spawn("embeddings: compute", compute(job, std::move(some)));
-  }
-}
-
-// Not while the link is down; but while it is being made for the first time, which takes a moment after the start.
-bool Embeddings::redis_is_worth_asking() const {
-  if (store_.client().connected()) return true;
-  const auto link = store_.client().stats();
-  return link.connects == 0 && link.connect_failures == 0;
-}
-
-asio::awaitable<std::vector<Embeddings::Led>> Embeddings::read_redis(std::shared_ptr<Job> job, std::vector<Led> leds) {
-  if (!redis_is_worth_asking()) {
-    stats_.redis_reads_failed += leds.size();
-    co_return std::move(leds);
-  }
-  const auto keys_of_tenant = keys_for(job->choice);
-  std::vector<keyspace::Key> keys;
-  keys.reserve(leds.size());
-  for (const Led& led : leds) {
-    keys.push_back(
-        keys_of_tenant.embedding(job->choice.model, job->choice.dimensions, hex(job->needs[led.need].digest)));
-  }
-  redis::CallOptions call;
-  call.timeout = options_.redis_read_timeout;
-  const auto replies = co_await store_.get_all(keys, call);
-  std::vector<Led> missing;
-  std::vector<keyspace::Store::Entry> stale;
-  for (std::size_t i = 0; i < leds.size(); ++i) {
-    const auto& reply = replies[i];
-    if (!reply) ++stats_.redis_reads_failed;
-    const bool found = reply && !reply->view().is_null();
-    if (!found || !take_stored(*job, leds[i], reply->view().text(), stale)) missing.push_back(std::move(leds[i]));
-  }
-  if (!stale.empty()) {
-    stats_.refreshed += stale.size();
-    gate_.spawn("embeddings: refresh", write_redis(std::move(stale)));
-  }
-  co_return missing;
-}
-
-bool Embeddings::take_stored(const Job& job, Led& led, std::string_view bytes,
-                             std::vector<keyspace::Store::Entry>& stale) {
-  const auto& key = job.needs[led.need].key;
-  auto value = decode_value(key, bytes, job.choice.dimensions);
-  if (!value) {
-    ++stats_.damaged;
-    return false;
-  }
-  Outcome outcome;
-  outcome.state = Outcome::State::value;
-  outcome.source = Source::redis;
-  outcome.vector = keep_hot(key, std::move(value->vector), value->written_at);
-  if (wall_clock_now() - value->written_at > options_.lifetime / 2) {
-    stale.push_back(entry_of(job, led, outcome.vector.as<float>()));
-  }
-  led.lead.settle(std::move(outcome));
-  return true;
-}
-
-asio::awaitable<void> Embeddings::compute(std::shared_ptr<Job> job, std::vector<Led> leds) {
-  std::vector<const Input*> inputs;
-  inputs.reserve(leds.size());
-  for (const Led& led : leds) inputs.push_back(&job->inputs[job->needs[led.need].input]);
-  const auto deadline = Clock::now() + options_.deadline;
-  ++stats_.provider_calls;
-  auto answer = co_await job->provider->embed(job->choice, std::move(inputs), deadline);
-  if (answer) {
-    auto good = check_answer(*answer, leds.size(), job->choice.dimensions);
-    if (!good) answer = std::unexpected(std::move(good.error()));
-  }
-  if (!answer) {
-    ++stats_.provider_failures;
-    Outcome outcome;
-    outcome.state = Outcome::State::error;
-    outcome.error = std::make_shared<const Error>(std::move(answer.error()));
-    for (Led& led : leds) led.lead.settle(outcome);
-    co_return;
-  }
-  settle_computed(leds, *job, *answer);
-  std::vector<keyspace::Store::Entry> entries;
-  entries.reserve(leds.size());
-  for (std::size_t i = 0; i < leds.size(); ++i) entries.push_back(entry_of(*job, leds[i], answer->vectors[i]));
-  co_await write_redis(std::move(entries));
-  // Only now do the leads go: until the values can be found in Redis, the flights themselves answer.
-}
-
-void Embeddings::settle_computed(std::vector<Led>& leds, const Job& job, const ProviderAnswer& answer) {
-  stats_.provider_inputs += leds.size();
-  stats_.provider_tokens += answer.tokens;
-  // The provider counts tokens for the batch; each input gets its part by its size, so that the parts add up.
-  std::uint64_t weight_left = 0;
-  for (const Led& led : leds) weight_left += weight_of(job.inputs[job.needs[led.need].input]);
-  std::uint64_t tokens_left = answer.tokens;
-  const auto now = wall_clock_now();
-  for (std::size_t i = 0; i < leds.size(); ++i) {
-    const Need& need = job.needs[leds[i].need];
-    const auto& vector = answer.vectors[i];
-    const std::uint64_t weight = weight_of(job.inputs[need.input]);
-    Outcome outcome;
-    outcome.state = Outcome::State::value;
-    outcome.source = Source::provider;
-    outcome.tokens = tokens_left * weight / weight_left;
-    tokens_left -= outcome.tokens;
-    weight_left -= weight;
-    auto draft = HotCache::allocate(vector.size() * sizeof(float));
-    std::memcpy(draft.bytes().data(), vector.data(), vector.size() * sizeof(float));
-    outcome.vector = keep_hot(need.key, std::move(draft), now);
-    leds[i].lead.settle(std::move(outcome));
-  }
-}
-
-asio::awaitable<void> Embeddings::write_redis(std::vector<keyspace::Store::Entry> entries) {
-  const std::size_t count = entries.size();
-  if (!redis_is_worth_asking()) {
-    stats_.redis_writes_dropped += count;
-    co_return;
-  }
-  redis::CallOptions call;
-  call.timeout = options_.redis_write_timeout;
-  const auto replies = co_await store_.set_all(std::move(entries), call);
-  for (const auto& reply : replies) {
-    if (!reply) ++stats_.redis_writes_dropped;
-  }
-}
-
-keyspace::Store::Entry Embeddings::entry_of(const Job& job, const Led& led, std::span<const float> vector) {
-  const Need& need = job.needs[led.need];
-  const double jitter = keyspace::rule(keyspace::Family::embedding).jitter_per_mille / 1000.0;
-  const double factor = 1.0 + jitter * std::uniform_real_distribution<double>(0.0, 1.0)(random_);
-  const std::chrono::duration<double, std::milli> lifetime(static_cast<double>(options_.lifetime.count()) * factor);
-  return {keys_for(job.choice).embedding(job.choice.model, job.choice.dimensions, hex(need.digest)),
-          encode_value(need.key, vector, wall_clock_now()),
-          std::chrono::duration_cast<std::chrono::milliseconds>(lifetime)};
-}
-
-HotCache::Handle Embeddings::keep_hot(const Digest256& key, HotCache::Draft draft,
-                                      std::chrono::sys_seconds written_at) {
-  using std::chrono::milliseconds;
-  const milliseconds age = std::chrono::duration_cast<milliseconds>(wall_clock_now() - written_at);
-  const milliseconds left = std::clamp(options_.lifetime - age, milliseconds(0), options_.hot_ttl);
-  const auto now = Clock::now();
-  return shared_.hot.put(key, std::move(draft), now + left, now);
 }
 
 Answer Embeddings::assemble(const Job& job) {
@@ -406,7 +222,17 @@ Answer Embeddings::assemble(const Job& job) {
   stats_.hot_hits += answer.hot;
   stats_.redis_hits += answer.redis;
   stats_.misses += answer.missed;
+  ModelStats& of_model = stats_of(job.choice.model);
+  of_model.hot_hits += answer.hot;
+  of_model.redis_hits += answer.redis;
+  of_model.misses += answer.missed;
   return answer;
+}
+
+ModelStats& Embeddings::stats_of(std::string_view model) {
+  if (const auto found = stats_.models.find(model); found != stats_.models.end()) return found->second;
+  if (stats_.models.size() >= Stats::kMaxModels) model = {};
+  return stats_.models[std::string(model)];
 }
 
 }  // namespace inkwell::embeddings

@@ -2,20 +2,24 @@
 // what all workers share, the hot tier and the flights, is in Shared, which outlives them.
 //
 // The way of one input: key -> hot tier -> flight (single flight in the process) -> Redis, one pipelined read for all
-// inputs of the request that got so far -> provider, in batches -> both tiers -> the place in the answer it has in the
-// request. The part behind the flight runs in tasks of this object's own: a caller that is cancelled, or gone, cancels
-// nobody's work, and what it asked for is still cached.
+// inputs of the request that got so far -> a lease in Redis (single flight across processes) -> a batch, with inputs of
+// other requests -> provider -> both tiers -> the place in the answer it has in the request. The part behind the flight
+// runs in tasks of this object's own: a caller that is cancelled, or gone, cancels nobody's work, and what it asked for
+// is still cached.
 //
 // When Redis is slow or gone, reads are skipped (after redis_read_timeout, or at once when the link is down) and writes
 // are dropped, both counted. A value in Redis that is damaged or foreign counts as a miss and is overwritten.
+//
+// A batch that the provider refuses for its input (400, 413, 422) is asked for again in halves until the input at fault
+// is alone: what is wrong with one request is not told another that happened to share its batch.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
-#include <random>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <inkwell/error.hpp>
@@ -23,16 +27,18 @@
 
 #include "base/gate.hpp"
 #include "embeddings/input.hpp"
+#include "embeddings/job.hpp"
 #include "embeddings/key.hpp"
 #include "embeddings/options.hpp"
 #include "embeddings/providers/provider.hpp"
+#include "embeddings/redis_tier.hpp"
 #include "embeddings/shared.hpp"
 #include "embeddings/stats.hpp"
 #include "keyspace/store.hpp"
 
 namespace inkwell::embeddings {
 
-/// The built-in embedder, and the upstream where `options` has one.
+/// The built-in embedder, and the upstreams where `options` has some.
 std::vector<std::unique_ptr<Provider>> make_providers(boost::asio::any_io_executor executor, const Options& options);
 
 /// Vector i (float32) is that of input i.
@@ -57,49 +63,57 @@ class Embeddings {
   /// The vectors of `inputs`, at least one. All or an error; what did work is cached even then. Errors: not_found
   /// (model_not_found), invalid_argument (the provider refuses an input; param says which field), overloaded, upstream,
   /// unavailable, deadline_exceeded. Cancellation (terminal): the caller leaves, the work goes on.
-  boost::asio::awaitable<Result<Answer>> embed(ModelChoice choice, std::vector<Input> inputs);
+  boost::asio::awaitable<Result<Answer>> embed(ModelChoice choice, std::vector<Input> inputs,
+                                               CacheControl control = {});
 
   /// Known models, those of the first provider first.
   std::vector<std::string> models() const;
-  Stats stats() const noexcept;
+  const Stats& stats() const noexcept { return stats_; }
 
   /// Abandons what is being fetched (callers on other workers then fetch it themselves) and waits for its end. embed()
   /// must not be called any more.
   boost::asio::awaitable<void> close();
 
  private:
-  struct Job;   // what one call of embed() asks for
-  struct Need;  // a distinct input of a job
-  struct Led;   // a need whose flight this worker leads
+  struct Lane;
   using Clock = std::chrono::steady_clock;
+  using Leds = std::vector<Led>;
 
-  keyspace::Keys keys_for(const ModelChoice& choice) const;
   Provider* provider_of(std::string_view model) const noexcept;
-  std::shared_ptr<Job> make_job(Provider& provider, ModelChoice choice, std::vector<Input> inputs);
+  std::shared_ptr<Job> make_job(Provider& provider, ModelChoice choice, std::vector<Input> inputs,
+                                CacheControl control);
   void take_hot(Job& job);
   boost::asio::awaitable<Result<void>> take_flights(std::shared_ptr<Job> job);
-  Result<std::vector<Led>> join_flights(const std::shared_ptr<Job>& job, const std::vector<std::size_t>& missing,
-                                        const std::shared_ptr<Waiting>& waiting);
-  boost::asio::awaitable<void> fetch(std::shared_ptr<Job> job, std::vector<Led> leds);
-  bool redis_is_worth_asking() const;
-  boost::asio::awaitable<std::vector<Led>> read_redis(std::shared_ptr<Job> job, std::vector<Led> leds);
-  bool take_stored(const Job& job, Led& led, std::string_view bytes, std::vector<keyspace::Store::Entry>& stale);
-  boost::asio::awaitable<void> compute(std::shared_ptr<Job> job, std::vector<Led> leds);
-  void settle_computed(std::vector<Led>& leds, const Job& job, const ProviderAnswer& answer);
-  boost::asio::awaitable<void> write_redis(std::vector<keyspace::Store::Entry> entries);
-  keyspace::Store::Entry entry_of(const Job& job, const Led& led, std::span<const float> vector);
-  HotCache::Handle keep_hot(const Digest256& key, HotCache::Draft draft, std::chrono::sys_seconds written_at);
+  Result<Leds> join_flights(const std::shared_ptr<Job>& job, const std::vector<std::size_t>& missing,
+                            const std::shared_ptr<Waiting>& waiting);
+
+  // Behind the flights; each takes what it is given on towards the provider.
+  boost::asio::awaitable<void> fetch(Leds leds);
+  boost::asio::awaitable<Leds> read_redis(Leds leds);
+  boost::asio::awaitable<Leds> claim(Leds leds);
+  boost::asio::awaitable<void> wait_for_others(Leds leds);
+  void enqueue(Leds leds);
+  std::shared_ptr<Lane> lane_of(const Led& led);
+  void dispatch(const std::shared_ptr<Lane>& lane);
+  boost::asio::awaitable<void> wake(std::shared_ptr<Lane> lane);
+  boost::asio::awaitable<void> run_batch(std::shared_ptr<Lane> lane, Leds leds);
+  boost::asio::awaitable<Result<ProviderAnswer>> call_provider(const Leds& leds);
+  void settle_failed(Leds leds, Error error);
+  std::vector<RedisTier::Write> settle_computed(Leds& leds, ProviderAnswer answer);
+
   Answer assemble(const Job& job);
+  ModelStats& stats_of(std::string_view model);
 
   boost::asio::any_io_executor executor_;
-  keyspace::Store& store_;
   Shared& shared_;
   const Options options_;
   std::vector<std::unique_ptr<Provider>> providers_;
   Digester digest_;
-  std::mt19937_64 random_;
   Stats stats_;
+  const std::uint64_t seed_;  ///< of the names of flights that nobody shares
+  std::unordered_map<Digest256, std::shared_ptr<Lane>, DigestHash> lanes_;  ///< those in use
   Gate gate_;
+  RedisTier redis_;
 };
 
 }  // namespace inkwell::embeddings

@@ -1,5 +1,6 @@
 #include "keyspace/key.hpp"
 
+#include <charconv>
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -30,6 +31,25 @@ std::string encoded(std::string_view name) {
     }
   }
   return text;
+}
+
+/// The reverse; nothing for what encoded() never makes.
+std::optional<std::string> decoded(std::string_view text) {
+  std::string name;
+  while (!text.empty()) {
+    if (text.front() != '%') {
+      name.push_back(text.front());
+      text.remove_prefix(1);
+      continue;
+    }
+    unsigned byte = 0;
+    if (text.size() < 3) return std::nullopt;
+    const auto [end, ec] = std::from_chars(text.data() + 1, text.data() + 3, byte, 16);
+    if (ec != std::errc{} || end != text.data() + 3) return std::nullopt;
+    name.push_back(static_cast<char>(byte));
+    text.remove_prefix(3);
+  }
+  return name;
 }
 
 }  // namespace
@@ -111,6 +131,39 @@ Key Keys::embedding_lease(std::string_view model, std::uint32_t dimensions, std:
 Key Keys::hot_set(std::string_view model) const {
   return {Family::hot_set, fmt::format("{}hot:{}", prefix_, encoded(model))};
 }
+
+std::optional<Keys::EmbeddingName> Keys::parse_embedding(std::string_view key) const {
+  constexpr std::string_view kFamily = "emb:";
+  constexpr std::size_t kDigestDigits = 64;
+  if (!key.starts_with(root_)) return std::nullopt;
+  key.remove_prefix(root_.size());
+  const auto tenant_end = key.find(':');
+  if (tenant_end == std::string_view::npos) return std::nullopt;
+  auto tenant = decoded(key.substr(0, tenant_end));
+  key.remove_prefix(tenant_end + 1);
+  if (!tenant || !key.starts_with(kFamily)) return std::nullopt;
+  key.remove_prefix(kFamily.size());
+  const auto model_end = key.find(':');
+  if (model_end == std::string_view::npos) return std::nullopt;
+  auto model = decoded(key.substr(0, model_end));
+  key.remove_prefix(model_end + 1);
+  EmbeddingName name;
+  const auto [end, ec] = std::from_chars(key.data(), key.data() + key.size(), name.dimensions);
+  if (!model || ec != std::errc{} || end == key.data() + key.size() || *end != ':') return std::nullopt;
+  key.remove_prefix(static_cast<std::size_t>(end - key.data()) + 1);
+  if (key.size() != kDigestDigits) return std::nullopt;  // also that of a lease
+  name.tenant = std::move(*tenant);
+  name.model = std::move(*model);
+  name.digest = key;
+  return name;
+}
+
+std::string Keys::embeddings_pattern(std::string_view model) const {
+  // encoded() leaves nothing that a pattern would take for its own.
+  return fmt::format("{}emb:{}:*", prefix_, encoded(model));
+}
+
+std::string Keys::any_embedding_pattern() const { return root_ + "*:emb:*"; }
 
 std::chrono::milliseconds lifetime_with_jitter(Family family, double random) noexcept {
   const auto& row = rule(family);

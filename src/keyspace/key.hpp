@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,6 +62,20 @@ class Keys {
 
   /// The same installation's keys for another tenant.
   Keys of(std::string_view tenant) const;
+
+  /// What an embedding's key is of.
+  struct EmbeddingName {
+    std::string tenant;
+    std::string model;
+    std::uint32_t dimensions = 0;
+    std::string digest;
+  };
+  /// The reverse of embedding(), for any tenant of this installation; nothing for any other key.
+  std::optional<EmbeddingName> parse_embedding(std::string_view key) const;
+  /// Matches (as a pattern of SCAN) the keys of all embeddings of `model`, and their leases.
+  std::string embeddings_pattern(std::string_view model) const;
+  /// The same of all models and tenants.
+  std::string any_embedding_pattern() const;
 
   const std::string& tenant() const noexcept { return tenant_; }
   /// What every key of this tenant starts with: "ink:<tenant>:".

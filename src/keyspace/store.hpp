@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <inkwell/redis/client.hpp>
@@ -41,9 +42,11 @@ class Store {
     return execute_read(name, redis::Request(name, key.str(), arguments...));
   }
 
-  /// GETs many keys in one pipeline: an answer a key, in order; a missing one is a null reply.
+  /// GETs many keys in one pipeline: an answer a key, in order; a missing one is a null reply. `tracked`: where the
+  /// client tracks what it is told to, the server tells when one of them changes (redis::Invalidations).
   boost::asio::awaitable<std::vector<Result<redis::Reply>>> get_all(const std::vector<Key>& keys,
-                                                                    redis::CallOptions options = {});
+                                                                    redis::CallOptions options = {},
+                                                                    bool tracked = false);
 
   /// EXISTS of many keys, and HMGET of `fields` followed by PEXPIRETIME of many hashes (two answers a key), likewise.
   boost::asio::awaitable<std::vector<Result<redis::Reply>>> exists_all(const std::vector<Key>& keys);
@@ -55,12 +58,32 @@ class Store {
     std::string value;
     std::optional<std::chrono::milliseconds> lifetime;  ///< the family's, with jitter, when absent
   };
-  /// SETs many strings, each with its lifetime, in one pipeline. Idempotent.
+  /// SETs many strings, each with its lifetime, in one pipeline. Idempotent. `tracked`: as of this write, see
+  /// get_all(); the invalidation that the write itself causes has then been delivered before this returns.
   boost::asio::awaitable<std::vector<Result<redis::Reply>>> set_all(std::vector<Entry> entries,
-                                                                    redis::CallOptions options = {});
+                                                                    redis::CallOptions options = {},
+                                                                    bool tracked = false);
+
+  /// What a claim() found.
+  struct Claim {
+    bool held = false;                          ///< the lease is this holder's now
+    std::optional<Result<redis::Reply>> value;  ///< of the value key, read after the lease was asked for; none: no link
+  };
+  /// For each pair of keys, in one pipeline: takes the lease for `holder` where nobody has it, for its family's
+  /// lifetime, then reads (tracked) the value that it stands for. Idempotent for the same holder.
+  boost::asio::awaitable<std::vector<Claim>> claim_all(const std::vector<std::pair<Key, Key>>& leases_and_values,
+                                                       std::string holder, redis::CallOptions options = {});
+  /// Gives leases back, those of them that are still the holder's.
+  boost::asio::awaitable<void> release_all(const std::vector<Key>& leases, std::string holder,
+                                           redis::CallOptions options = {});
+  /// Lengthens lifetimes, in one pipeline; never shortens one, never brings a key back. Idempotent.
+  boost::asio::awaitable<std::vector<Result<redis::Reply>>> extend_all(
+      const std::vector<std::pair<Key, std::chrono::milliseconds>>& lifetimes, redis::CallOptions options = {});
 
   /// Removes a key; true if it existed.
   boost::asio::awaitable<Result<bool>> erase(const Key& key);
+  /// Removes many keys in one pipeline; how many of them existed.
+  boost::asio::awaitable<Result<std::uint64_t>> erase_all(const std::vector<Key>& keys);
 
   redis::Client& client() noexcept { return client_; }
 

@@ -166,6 +166,35 @@ void expose_near(Exposition& out, const Shared& shared) {
               number(sum.flushes));
 }
 
+void expose_models(Exposition& out, const std::vector<embeddings::Stats>& all) {
+  std::map<std::string, embeddings::ModelStats> models;
+  models[""];  // the others, so that the series are there from the start
+  for (const auto& stats : all) {
+    for (const auto& [model, one] : stats.models) {
+      auto& total = models[model];
+      total.hot_hits += one.hot_hits;
+      total.redis_hits += one.redis_hits;
+      total.misses += one.misses;
+      total.provider_inputs += one.provider_inputs;
+      total.provider_tokens += one.provider_tokens;
+    }
+  }
+  for (const auto& [name, total] : models) {
+    const std::string model = name.empty() ? "other" : name;
+    const auto inputs = [&](const char* source, std::uint64_t count) {
+      out.counter("inkwell_embeddings_model_inputs_total", "Inputs answered, by model and where they were found.",
+                  number(count), {{"model", model}, {"source", source}});
+    };
+    inputs("hot", total.hot_hits);
+    inputs("redis", total.redis_hits);
+    inputs("provider", total.misses);
+  }
+  for (const auto& [name, total] : models) {
+    out.counter("inkwell_embeddings_model_tokens_total", "Tokens the provider counted, by model.",
+                number(total.provider_tokens), {{"model", name.empty() ? "other" : name}});
+  }
+}
+
 void expose_embeddings(Exposition& out, const Shared& shared) {
   std::vector<embeddings::Stats> all;
   all.reserve(shared.workers.size());
@@ -189,6 +218,9 @@ void expose_embeddings(Exposition& out, const Shared& shared) {
   counter("inkwell_embeddings_shared_flights_total", "Inputs another request was fetching already.",
           &Stats::shared_flights);
   counter("inkwell_embeddings_provider_calls_total", "Batches given to a provider.", &Stats::provider_calls);
+  counter("inkwell_embeddings_coalesced_total", "Batches with inputs of more than one request.", &Stats::coalesced);
+  counter("inkwell_embeddings_split_total", "Batches refused as a whole and asked for again in halves.", &Stats::split);
+  counter("inkwell_embeddings_lease_waits_total", "Inputs that another process was computing.", &Stats::lease_waits);
   counter("inkwell_embeddings_provider_failures_total", "Batches that failed.", &Stats::provider_failures);
   counter("inkwell_embeddings_provider_inputs_total", "Inputs computed by a provider.", &Stats::provider_inputs);
   counter("inkwell_embeddings_provider_tokens_total", "Tokens a provider counted.", &Stats::provider_tokens);
@@ -198,6 +230,11 @@ void expose_embeddings(Exposition& out, const Shared& shared) {
           &Stats::redis_writes_dropped);
   counter("inkwell_embeddings_damaged_total", "Values in Redis that were refused and replaced.", &Stats::damaged);
   counter("inkwell_embeddings_refreshed_total", "Values in Redis whose lifetime was set anew.", &Stats::refreshed);
+  counter("inkwell_embeddings_invalidated_total", "Vectors dropped from the hot tier because Redis told of a change.",
+          &Stats::invalidated);
+  counter("inkwell_embeddings_flushes_total", "Times the hot tier was emptied: connection lost, or Redis flushed.",
+          &Stats::flushes);
+  expose_models(out, all);
   out.gauge("inkwell_embeddings_hot_entries", "Vectors in the hot tier.", number(hot.entries));
   out.gauge("inkwell_embeddings_hot_bytes", "Memory of the hot tier, what is held beyond eviction included.",
             number(hot.bytes));

@@ -46,7 +46,8 @@ redis::Options redis_options(const Shared& shared, std::size_t index) {
     link_log(event);
     if (outer) outer(event);
   };
-  if (shared.options.near_cache_bytes > 0) options.tracking.mode = redis::Tracking::Mode::opted;
+  // The near cache of conversations and the hot tier of embeddings are kept in step by it.
+  options.tracking.mode = redis::Tracking::Mode::opted;
   return options;
 }
 

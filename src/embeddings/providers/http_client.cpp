@@ -238,6 +238,7 @@ class HttpClient::Transfer {
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min<std::int64_t>(call_.timeout.count(), 10'000)));
     set(CURLOPT_ACCEPT_ENCODING, "");
     set(CURLOPT_USERAGENT, "inkwell");
+    if (!call_.ca_file.empty()) set(CURLOPT_CAINFO, call_.ca_file.c_str());
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_PIPEWAIT, 1L);
     set(CURLOPT_ERRORBUFFER, detail_.data());

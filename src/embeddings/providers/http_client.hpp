@@ -21,6 +21,7 @@ struct HttpCall {
   std::string url;                   ///< http or https
   std::vector<std::string> headers;  ///< whole lines, "Name: value"
   std::string body;                  ///< sent by POST
+  std::string ca_file;               ///< PEM, the authorities trusted; empty: the system's
   std::chrono::milliseconds timeout{30'000};
   std::size_t max_answer_bytes = 64u << 20;
 };

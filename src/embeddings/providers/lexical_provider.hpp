@@ -15,7 +15,12 @@ class LexicalProvider : public Provider {
   std::vector<std::string> models() const override { return {std::string(kLexicalModel)}; }
   /// Refuses token arrays (it knows no vocabulary), blank texts and texts of more than 8,192 estimated tokens.
   Result<ModelChoice> accept(ModelChoice choice, std::span<const Input> inputs) const override;
-  std::size_t max_batch() const override { return 16; }
+  BatchLimits limits(std::string_view) const override {
+    BatchLimits limits;
+    limits.inputs = 16;
+    limits.window = {};
+    return limits;
+  }
   boost::asio::awaitable<Result<ProviderAnswer>> embed(ModelChoice choice, std::vector<const Input*> inputs,
                                                        Deadline deadline) override;
 

@@ -24,9 +24,14 @@ Result<void> check_answer(const ProviderAnswer& answer, std::size_t inputs, std:
   }
   for (const auto& vector : answer.vectors) {
     if (vector.size() != length) return bad("vectors of different lengths");
-    if (!all_finite(vector)) return bad("a vector that holds no finite number");
+    if (!all_finite(vector)) return bad("a number that is not finite");
   }
   return {};
+}
+
+std::size_t token_bound(const Input& input) noexcept {
+  if (const auto* tokens = std::get_if<Tokens>(&input)) return tokens->size();
+  return std::get<std::string>(input).size() / 3 + 1;
 }
 
 }  // namespace inkwell::embeddings

@@ -1,5 +1,6 @@
 #include "server/routes/embedding_request.hpp"
 
+#include <charconv>
 #include <fmt/format.h>
 #include <limits>
 
@@ -13,30 +14,31 @@ using embeddings::Tokens;
 
 constexpr std::size_t kMaxModelBytes = 256;
 
-std::unexpected<Error> bad_input(std::string what) {
+std::unexpected<Error> bad_input(std::string code, std::string what) {
   return std::unexpected<Error>(
-      Error(ErrorKind::invalid_argument, "invalid_input", "'$.input' is invalid: " + std::move(what) + ".",
+      Error(ErrorKind::invalid_argument, std::move(code), "'$.input' is invalid: " + std::move(what) + ".",
             "It must be a non-empty string, an array of such strings, an array of tokens or an array of token arrays.")
           .with_param("input"));
 }
 
 Result<Input> read_text(const json::value& value) {
   const auto* const text = value.if_string();
-  if (!text) return bad_input("an array of strings holds something else");
-  if (text->empty()) return bad_input("input cannot be an empty string");
+  if (!text) return bad_input("invalid_type", "an array of strings holds something else");
+  if (text->empty()) return bad_input("empty_string", "input cannot be an empty string");
   if (text->size() > kMaxEmbeddingTextBytes) {
-    return bad_input(
-        fmt::format("a string of {} bytes is too long, at most {} are allowed", text->size(), kMaxEmbeddingTextBytes));
+    return bad_input("string_above_max_length", fmt::format("a string of {} bytes is too long, at most {} are allowed",
+                                                            text->size(), kMaxEmbeddingTextBytes));
   }
   return Input(std::string(*text));
 }
 
 Result<Input> read_tokens(const json::value& value) {
   const auto* const array = value.if_array();
-  if (!array) return bad_input("an array of token arrays holds something else");
-  if (array->empty()) return bad_input("a token array cannot be empty");
+  if (!array) return bad_input("invalid_type", "an array of token arrays holds something else");
+  if (array->empty()) return bad_input("empty_array", "a token array cannot be empty");
   if (array->size() > kMaxEmbeddingTokens) {
-    return bad_input(fmt::format("a token array of {} tokens is too long, at most {} are allowed", array->size(),
+    return bad_input("array_above_max_length",
+                     fmt::format("a token array of {} tokens is too long, at most {} are allowed", array->size(),
                                  kMaxEmbeddingTokens));
   }
   Tokens tokens;
@@ -44,7 +46,7 @@ Result<Input> read_tokens(const json::value& value) {
   for (const auto& token : *array) {
     const auto* const number = token.if_int64();
     if (!number || *number < 0 || *number > std::numeric_limits<std::uint32_t>::max()) {
-      return bad_input("a token must be a non-negative integer");
+      return bad_input("invalid_type", "a token must be a non-negative integer");
     }
     tokens.push_back(static_cast<std::uint32_t>(*number));
   }
@@ -54,7 +56,8 @@ Result<Input> read_tokens(const json::value& value) {
 template <class Read>
 Result<std::vector<Input>> read_each(const json::array& array, Read read) {
   if (array.size() > kMaxEmbeddingInputs) {
-    return bad_input(fmt::format("array length must be {} or less, not {}", kMaxEmbeddingInputs, array.size()));
+    return bad_input("array_above_max_length",
+                     fmt::format("array length must be {} or less, not {}", kMaxEmbeddingInputs, array.size()));
   }
   std::vector<Input> inputs;
   inputs.reserve(array.size());
@@ -69,14 +72,15 @@ Result<std::vector<Input>> read_each(const json::array& array, Read read) {
 /// The first element says what kind of array it is.
 Result<std::vector<Input>> read_inputs(const json::object& body) {
   const auto* const value = body.if_contains("input");
-  if (!value || value->is_null()) return bad_input("it is missing");
+  if (!value || value->is_null()) return bad_input("missing_required_parameter", "it is missing");
   if (value->is_string()) return read_each(json::array{*value}, read_text);
   const auto* const array = value->if_array();
-  if (!array) return bad_input("it is neither a string nor an array");
-  if (array->empty()) return bad_input("input cannot be an empty array");
+  if (!array) return bad_input("invalid_type", "it is neither a string nor an array");
+  if (array->empty()) return bad_input("empty_array", "input cannot be an empty array");
   if (array->front().is_string()) return read_each(*array, read_text);
   if (array->front().is_array()) return read_each(*array, read_tokens);
-  if (!array->front().is_number()) return bad_input("an array must hold strings, tokens or token arrays");
+  if (!array->front().is_number())
+    return bad_input("invalid_type", "an array must hold strings, tokens or token arrays");
   auto tokens = read_tokens(*value);
   if (!tokens) return std::unexpected(std::move(tokens.error()));
   std::vector<Input> inputs;
@@ -106,7 +110,35 @@ Result<std::string> read_model(const json::object& body) {
   return std::string(*model);
 }
 
+Error bad_header(std::string_view name, std::string_view remedy) {
+  return Error(ErrorKind::invalid_argument, "invalid_value",
+               fmt::format("The header '{}' has no value it knows.", name), std::string(remedy))
+      .with_param(std::string(name));
+}
+
 }  // namespace
+
+Result<embeddings::CacheControl> read_cache_control(const HttpRequest& request, std::chrono::seconds longest) {
+  using Mode = embeddings::CacheControl::Mode;
+  embeddings::CacheControl control;
+  if (const auto mode = request.header(kCacheHeader); mode && *mode != "use") {
+    if (*mode != "refresh" && *mode != "bypass") {
+      return std::unexpected(bad_header(kCacheHeader, "It is one of use, refresh and bypass."));
+    }
+    control.mode = *mode == "refresh" ? Mode::refresh : Mode::bypass;
+  }
+  if (const auto ttl = request.header(kCacheTtlHeader)) {
+    std::int64_t seconds = 0;
+    const char* const end = ttl->data() + ttl->size();
+    const auto [stopped, ec] = std::from_chars(ttl->data(), end, seconds);
+    if (ec != std::errc{} || stopped != end || seconds < 1 || seconds > longest.count()) {
+      return std::unexpected(
+          bad_header(kCacheTtlHeader, fmt::format("It is a number of seconds from 1 to {}.", longest.count())));
+    }
+    control.ttl = std::chrono::seconds(seconds);
+  }
+  return control;
+}
 
 Result<EmbeddingRequest> read_embedding_request(const json::object& body) {
   EmbeddingRequest request;

@@ -1,11 +1,14 @@
-// The body of POST /v1/embeddings, read and checked as the OpenAI API does. Pure.
+// POST /v1/embeddings: the body, read and checked as the OpenAI API does, and what the headers ask of the cache. Pure.
 #pragma once
 
+#include <chrono>
+#include <string_view>
 #include <vector>
 
 #include <inkwell/error.hpp>
 
 #include "embeddings/input.hpp"
+#include "embeddings/job.hpp"
 #include "server/json.hpp"
 
 namespace inkwell::server {
@@ -22,5 +25,13 @@ inline constexpr std::size_t kMaxEmbeddingTextBytes = 512 << 10;  ///< of one te
 
 /// `user` is accepted and ignored, as is any field the API doesn't know.
 Result<EmbeddingRequest> read_embedding_request(const json::object& body);
+
+/// `use` (the default), `refresh` or `bypass`: see embeddings::CacheControl.
+inline constexpr std::string_view kCacheHeader = "x-inkwell-cache";
+/// Seconds: the lifetime of what the request makes the model compute.
+inline constexpr std::string_view kCacheTtlHeader = "x-inkwell-cache-ttl";
+
+/// `longest` is the greatest ttl allowed.
+Result<embeddings::CacheControl> read_cache_control(const HttpRequest& request, std::chrono::seconds longest);
 
 }  // namespace inkwell::server

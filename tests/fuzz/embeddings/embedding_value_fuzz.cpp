@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!decoded) return 0;
   const auto floats = decoded->vector.bytes();
   const std::span vector(reinterpret_cast<const float*>(floats.data()), floats.size() / sizeof(float));
-  if (embeddings::encode_value(key, vector, decoded->written_at) != bytes) std::abort();
+  const auto precision = bytes[4] == 2 ? embeddings::Precision::float16 : embeddings::Precision::float32;
+  if (embeddings::encode_value(key, vector, decoded->life, precision) != bytes) std::abort();
   return 0;
 }

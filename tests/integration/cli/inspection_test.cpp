@@ -69,6 +69,45 @@ TEST(TtlAudit, SaysWhenThereIsNoRedis) {
   EXPECT_THAT(ended.err, AllOf(HasSubstr("/nonexistent/inkwell"), HasSubstr("--redis")));
 }
 
+TEST(EmbeddingsStats, CountsVectorsByTenantModelAndLength) {
+  const RedisServer server;
+  const std::string digest(62, 'a');
+  for (const auto* key : {"default:emb:m:0:", "other:emb:m:0:", "default:emb:org/n%3Av1:256:"}) {
+    for (int i = 0; i < 3; ++i) {
+      server.cli({"SET", "ink:" + std::string(key) + digest + "b" + std::to_string(i), "v", "PX", "60000"});
+    }
+  }
+  server.cli({"SET", "ink:default:emb:m:0:" + digest + "b0:lease", "v", "PX", "60000"});
+  const auto ended = run({"embeddings", "stats", "--json", "--redis", url_of(server)});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  const auto all = boost::json::parse(ended.out);
+  ASSERT_EQ(all.as_array().size(), 3u);
+  EXPECT_EQ(all.at(1).at("model").as_string(), "org/n:v1");
+  EXPECT_EQ(all.at(1).at("dimensions").to_number<int>(), 256);
+  for (const auto& one : all.as_array()) {
+    EXPECT_EQ(one.at("vectors").to_number<int>(), 3);
+    EXPECT_GT(one.at("bytes").to_number<int>(), 200);
+  }
+  EXPECT_THAT(run({"embeddings", "stats", "--redis", url_of(server)}).out, HasSubstr("org/n:v1"));
+}
+
+TEST(EmbeddingsPurge, RemovesOneModelOfOneTenantAndNothingElse) {
+  const RedisServer server;
+  const std::string digest(61, 'a');
+  for (const auto* key : {"default:emb:m%2A:0:", "default:emb:m%2A:64:", "other:emb:m%2A:0:", "default:emb:mx:0:"}) {
+    server.cli({"SET", "ink:" + std::string(key) + digest + "abc", "v", "PX", "60000"});
+  }
+  server.cli({"ZADD", "ink:default:hot:m%2A", "1", "x"});
+  const auto before = std::stoi(server.cli({"DBSIZE"}));
+  const auto ended = run({"embeddings", "purge", "--model", "m*", "--redis", url_of(server)});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "2 vectors of 'm*' removed.\n");
+  EXPECT_EQ(std::stoi(server.cli({"DBSIZE"})), before - 3) << "two vectors and the hot set";
+  EXPECT_EQ(server.cli({"EXISTS", "ink:other:emb:m%2A:0:" + digest + "abc"}), "1");
+  EXPECT_EQ(server.cli({"EXISTS", "ink:default:emb:mx:0:" + digest + "abc"}), "1");
+  EXPECT_EQ(run({"embeddings", "purge", "--redis", url_of(server)}).code, 2) << "no model is named";
+}
+
 TEST(Doctor, FindsNothingBadInAServerAsInkwellWantsIt) {
   const RedisServer server({"--appendonly", "yes"});
   const auto ended = run({"doctor", "--json", "--redis", url_of(server)});

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json/value.hpp>
 #include <functional>
 #include <map>
 #include <optional>
@@ -27,9 +28,19 @@ inline std::vector<float> vector_of(const Input& input, std::uint32_t dimensions
   return vector;
 }
 
+/// The same for a ScriptedUpstream.
+inline std::vector<float> vector_of_json(const boost::json::value& value, std::uint32_t dimensions) {
+  if (value.is_string()) return vector_of(std::string(value.get_string()), dimensions);
+  Tokens tokens;
+  for (const auto& token : value.as_array()) tokens.push_back(token.to_number<std::uint32_t>());
+  return vector_of(tokens, dimensions);
+}
+
 /// What the test looks at and changes; outlives the provider.
 struct ProviderScript {
   std::size_t max_batch = 4;
+  std::chrono::microseconds window{2000};
+  std::size_t at_once = 16;
   std::chrono::milliseconds delay{0};
   bool stalled = false;  ///< embed() doesn't answer as long as it is set
   std::function<std::optional<Error>(const std::vector<const Input*>&)> failure;
@@ -44,7 +55,13 @@ class CountingProvider : public Provider {
   bool serves(std::string_view model) const override { return model == "test-model"; }
   std::vector<std::string> models() const override { return {"test-model"}; }
   Result<ModelChoice> accept(ModelChoice choice, std::span<const Input>) const override { return choice; }
-  std::size_t max_batch() const override { return script_.max_batch; }
+  BatchLimits limits(std::string_view) const override {
+    BatchLimits limits;
+    limits.inputs = script_.max_batch;
+    limits.window = script_.window;
+    limits.at_once = script_.at_once;
+    return limits;
+  }
   boost::asio::awaitable<Result<ProviderAnswer>> embed(ModelChoice choice, std::vector<const Input*> inputs,
                                                        Deadline) override {
     ++script_.calls;

@@ -56,8 +56,7 @@ class EmbeddingProperty : public EmbeddingService {
     for (int i = 0; i < times; ++i) {
       const std::string text = "text " + std::to_string(random() % 60);
       const std::string other = "text " + std::to_string(random() % 60);
-      const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-      std::string value = encode_value(hot_key_of(other), vector_of(Input(other)), now);
+      std::string value = encode_value(hot_key_of(other), vector_of(Input(other)), {in(std::chrono::minutes(1))});
       if (random() % 2 == 0) value[random() % value.size()] ^= 0x10;
       if (text != other || value[0] != 'I') {
         redis::Request request("SET", key_of(text), value, "PX", 60'000);

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "embeddings/providers/lexical_provider.hpp"
-#include "embeddings/providers/openai_provider.hpp"
+#include "embeddings/providers/upstream_provider.hpp"
 #include "embeddings/value.hpp"
-#include "scripted_upstream.hpp"
+#include "support/scripted_upstream.hpp"
 #include "worker_rig.hpp"
 
 namespace inkwell::embeddings {
@@ -14,16 +14,16 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST_F(EmbeddingService, test_embedding_cache_integration_with_service) {
-  ScriptedUpstream upstream(io);
+  test::ScriptedUpstream upstream(io, vector_of_json);
   UpstreamOptions to;
-  to.url = upstream.url();
+  to.url = upstream.url() + "/v1";
   Shared tiers({.max_bytes = 1u << 20});
   const auto call = [&](WorkerRig& rig, std::vector<Input> inputs) {
     const ModelChoice choice{"any-model", 0};
     return test::run_on(io, rig.embeddings.embed(choice, std::move(inputs)));
   };
   const auto inputs = texts("one", "two", "a secret text");
-  WorkerRig first(io, server, tiers, small_options(), one(std::make_unique<OpenAiProvider>(io.get_executor(), to)));
+  WorkerRig first(io, server, tiers, small_options(), one(std::make_unique<UpstreamProvider>(io.get_executor(), to)));
   ASSERT_TRUE(test::run_on(io, first.connected()));
 
   const auto computed = call(first, inputs);
@@ -112,7 +112,8 @@ TEST_F(EmbeddingService, CallsAtTheSameTimeShareOneComputation) {
   callers.spawn("first", call(worker->embeddings, texts("a", "b"), answers));
   callers.spawn("second", call(worker->embeddings, texts("b", "c"), answers));
   callers.spawn("third", call(worker->embeddings, texts("b", "a"), answers));
-  ASSERT_TRUE(test::run_on(io, test::eventually([&] { return script.calls == 2; })));
+  const auto joined = [&] { return script.calls > 0 && worker->embeddings.stats().shared_flights == 3; };
+  ASSERT_TRUE(test::run_on(io, test::eventually(joined)));
   script.stalled = false;
   test::run_on(io, callers.wait_until_empty());
   test::run_on(io, idle());
@@ -205,8 +206,7 @@ TEST_F(EmbeddingService, WhatWorkedOfACallThatFailedIsKept) {
 }
 
 TEST_F(EmbeddingService, DamagedAndForeignValuesInRedisAreMissesAndAreReplaced) {
-  const auto good = encode_value(hot_key_of("b"), vector_of("b"),
-                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  const auto good = encode_value(hot_key_of("b"), vector_of("b"), {in(30 * 24h)});
   auto flipped = good;
   flipped[30] = static_cast<char>(flipped[30] ^ 1);
   plant(key_of("a"), "[0.1, 0.2]");
@@ -230,20 +230,19 @@ TEST_F(EmbeddingService, DamagedAndForeignValuesInRedisAreMissesAndAreReplaced) 
 }
 
 TEST_F(EmbeddingService, AValueReadPastHalfOfItsLifeLivesAnew) {
-  using std::chrono::floor;
-  using std::chrono::seconds;
-  const auto now = floor<seconds>(std::chrono::system_clock::now());
-  plant(key_of("old"), encode_value(hot_key_of("old"), vector_of("old"), now - std::chrono::days(16)));
-  plant(key_of("new"), encode_value(hot_key_of("new"), vector_of("new"), now - std::chrono::days(14)));
+  plant(key_of("old"), encode_value(hot_key_of("old"), vector_of("old"), {in(14 * 24h)}));
+  plant(key_of("new"), encode_value(hot_key_of("new"), vector_of("new"), {in(16 * 24h)}));
+  plant(key_of("fixed"), encode_value(hot_key_of("fixed"), vector_of("fixed"), {in(1h), /*fixed=*/true}));
 
-  const auto answer = embed(texts("old", "new"));
+  const auto answer = embed(texts("old", "new", "fixed"));
 
   ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->redis, 2u);
+  EXPECT_EQ(answer->redis, 3u);
   EXPECT_EQ(worker->embeddings.stats().refreshed, 1u);
   ASSERT_TRUE(
       test::run_on(io, test::eventually([&] { return std::stoll(server.cli({"TTL", key_of("old")})) > 29 * 86400; })));
   EXPECT_LE(std::stoll(server.cli({"TTL", key_of("new")})), 3600);
+  EXPECT_LE(std::stoll(server.cli({"TTL", key_of("fixed")})), 3600);
   shared->hot.clear();
   const auto again = embed(texts("old"));
   ASSERT_TRUE(again);

@@ -39,6 +39,7 @@ struct WorkerRig {
     redis::Options options;
     options.endpoint = server.endpoint();
     options.backoff_cap = std::chrono::milliseconds(50);
+    options.tracking.mode = redis::Tracking::Mode::opted;
     return options;
   }
   asio::awaitable<void> close() {
@@ -53,6 +54,10 @@ struct WorkerRig {
   keyspace::Store store;
   Embeddings embeddings;
 };
+
+inline std::chrono::sys_seconds in(std::chrono::seconds time) {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + time;
+}
 
 /// No braced list: GCC 12 miscompiles those inside coroutines.
 template <class... Texts>
@@ -94,9 +99,9 @@ class EmbeddingService : public ::testing::Test {
   }
   void stop() { test::run_on(io, worker->close()); }
 
-  Result<Answer> embed(std::vector<Input> inputs, std::uint32_t dimensions = 0) {
+  Result<Answer> embed(std::vector<Input> inputs, std::uint32_t dimensions = 0, CacheControl control = {}) {
     ModelChoice choice{"test-model", dimensions};
-    auto result = test::run_on(io, worker->embeddings.embed(choice, std::move(inputs)));
+    auto result = test::run_on(io, worker->embeddings.embed(choice, std::move(inputs), control));
     test::run_on(io, idle());
     return result;
   }

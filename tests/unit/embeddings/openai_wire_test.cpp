@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "embeddings/providers/refusal.hpp"
+
 namespace inkwell::embeddings {
 namespace {
 
@@ -10,8 +12,15 @@ using namespace std::chrono_literals;
 const ModelChoice kChoice{"m", 0};
 const auto kNow = std::chrono::system_clock::from_time_t(1'800'000'000);  // Fri, 15 Jan 2027 08:00:00 GMT
 
+Result<ProviderAnswer> read_body(std::string_view body, std::size_t inputs) {
+  HttpAnswer answer;
+  answer.status = 200;
+  answer.body = body;
+  return read_openai_answer(answer, inputs);
+}
+
 std::string code_of(std::string_view body, std::size_t inputs) {
-  const auto answer = read_embedding_answer(body, inputs);
+  const auto answer = read_body(body, inputs);
   return answer ? "accepted" : answer.error().code();
 }
 
@@ -24,7 +33,7 @@ HttpAnswer answer_of(int status, std::string body = {}, std::vector<std::pair<st
 }
 
 TEST(EmbeddingAnswer, IsPlacedByIndexWhateverTheOrderOfItemsAndFields) {
-  const auto answer = read_embedding_answer(
+  const auto answer = read_body(
       R"({"usage":{"total_tokens":9,"prompt_tokens":7},"data":[{"embedding":[3,4.5],"index":1,"object":"embedding"},
           {"index":0,"x":{"y":[1]},"embedding":[-1e-3,2]}],"model":"m"})",
       2);
@@ -34,20 +43,20 @@ TEST(EmbeddingAnswer, IsPlacedByIndexWhateverTheOrderOfItemsAndFields) {
 }
 
 TEST(EmbeddingAnswer, FloatsComeBackBitForBitFromTheirShortestForm) {
-  const auto answer = read_embedding_answer(
-      R"({"data":[{"index":0,"embedding":[0.1,-0.0,1.17549435e-38,3.4028235e38,0.33333334]}]})", 1);
+  const auto answer =
+      read_body(R"({"data":[{"index":0,"embedding":[0.1,-0.0,1.17549435e-38,3.4028235e38,0.33333334]}]})", 1);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->vectors[0], (std::vector<float>{0.1F, -0.0F, 1.17549435e-38F, 3.4028235e38F, 0.33333334F}));
 }
 
 TEST(EmbeddingAnswer, Base64IsLittleEndianFloats) {
-  const auto answer = read_embedding_answer(R"({"data":[{"index":0,"embedding":"AACAPwAAAMA="}]})", 1);
+  const auto answer = read_body(R"({"data":[{"index":0,"embedding":"AACAPwAAAMA="}]})", 1);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->vectors[0], (std::vector<float>{1.0F, -2.0F}));
 }
 
 TEST(EmbeddingAnswer, UsageMayBeMissing) {
-  const auto answer = read_embedding_answer(R"({"data":[{"index":0,"embedding":[1]}],"usage":null})", 1);
+  const auto answer = read_body(R"({"data":[{"index":0,"embedding":[1]}],"usage":null})", 1);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->tokens, 0u);
 }
@@ -95,8 +104,16 @@ TEST(CheckAnswer, WantsOneLengthAndFiniteNumbers) {
 TEST(EmbeddingRequestToUpstream, EscapesWhatJsonMustEscape) {
   const Input text = std::string("a\"\n\x01é");
   const std::vector<const Input*> inputs{&text};
-  EXPECT_EQ(embedding_request(kChoice, inputs),
+  EXPECT_EQ(openai_request(kChoice, VectorFormat::floats, inputs),
             "{\"model\":\"m\",\"input\":[\"a\\\"\\n\\u0001é\"],\"encoding_format\":\"float\"}");
+}
+
+TEST(EmbeddingRequestToUpstream, AsksForTheFormatConfiguredOrForNone) {
+  const Input tokens = Tokens{1, 2};
+  const std::vector<const Input*> inputs{&tokens};
+  EXPECT_EQ(openai_request({"m", 16}, VectorFormat::base64, inputs),
+            R"({"model":"m","input":[[1,2]],"encoding_format":"base64","dimensions":16})");
+  EXPECT_EQ(openai_request(kChoice, VectorFormat::unspecified, inputs), R"({"model":"m","input":[[1,2]]})");
 }
 
 TEST(RetryAfter, IsReadInAllItsForms) {
@@ -107,6 +124,7 @@ TEST(RetryAfter, IsReadInAllItsForms) {
   EXPECT_EQ(wait("retry-after", "2"), 2s);
   EXPECT_EQ(wait("retry-after", "Fri, 15 Jan 2027 08:00:30 GMT"), 30s);
   EXPECT_EQ(wait("retry-after", "Fri, 15 Jan 2027 07:00:00 GMT"), 0s);
+  EXPECT_EQ(wait("retry-after", "86400"), 1h) << "longer than anybody waits";
   EXPECT_EQ(wait("retry-after", "soon"), std::nullopt);
   EXPECT_EQ(wait("retry-after", "-1"), std::nullopt);
   EXPECT_EQ(wait("retry-after", "nan"), std::nullopt);
@@ -124,7 +142,7 @@ TEST(UpstreamRefusal, IsJudgedByItsStatus) {
   EXPECT_EQ(judged(429).error.kind(), ErrorKind::overloaded);
   EXPECT_EQ(judged(401).error.code(), "upstream_unauthorized");
   EXPECT_EQ(judged(503).error.kind(), ErrorKind::upstream);
-  for (const int again : {408, 409, 429, 500, 502, 503, 504}) EXPECT_TRUE(judged(again).worth_retrying) << again;
+  for (const int again : {408, 409, 424, 429, 500, 502, 503, 504}) EXPECT_TRUE(judged(again).worth_retrying) << again;
   for (const int never : {301, 400, 401, 403, 404, 413, 422}) EXPECT_FALSE(judged(never).worth_retrying) << never;
   EXPECT_NE(judged(400).error.message().find("why"), std::string::npos);
   EXPECT_EQ(judged(401).error.message().find("why"), std::string::npos) << "it may repeat the key";

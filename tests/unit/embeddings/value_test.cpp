@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::sys_seconds kNow{1'800'000'000s};
+constexpr ValueLife kLife{std::chrono::sys_seconds(1'800'000'000s)};
 
 Digest256 key_of(unsigned char fill) {
   Digest256 key;
@@ -19,7 +19,7 @@ Digest256 key_of(unsigned char fill) {
 
 const std::vector<float> kVector{0.5F, -0.25F, 1e-38F, std::numeric_limits<float>::denorm_min(), -0.0F};
 
-std::string sample() { return encode_value(key_of(1), kVector, kNow); }
+std::string sample() { return encode_value(key_of(1), kVector, kLife); }
 
 ValueFault fault_of(std::string_view bytes, std::uint32_t dimensions = 0, unsigned char key = 1) {
   auto decoded = decode_value(key_of(key), bytes, dimensions);
@@ -32,14 +32,51 @@ TEST(EmbeddingValue, ComesBackBitForBit) {
   ASSERT_TRUE(decoded);
   ASSERT_EQ(decoded->vector.bytes().size(), kVector.size() * 4);
   EXPECT_EQ(std::memcmp(decoded->vector.bytes().data(), kVector.data(), kVector.size() * 4), 0);
-  EXPECT_EQ(decoded->written_at, kNow);
+  EXPECT_EQ(decoded->life.ends_at, kLife.ends_at);
+  EXPECT_FALSE(decoded->life.fixed);
 }
 
 TEST(EmbeddingValue, IsLaidOutAsItsHeaderSays) {
-  const std::string value = encode_value(key_of(1), std::vector<float>{1.0F}, kNow);
+  const std::string value = encode_value(key_of(1), std::vector<float>{1.0F}, kLife);
   ASSERT_EQ(value.size(), 28u);
-  EXPECT_EQ(value.substr(0, 12), std::string("IKE\x01\x01\0\0\0\x01\0\0\0", 12));
+  EXPECT_EQ(value.substr(0, 12), std::string("IKE\x02\x01\0\0\0\x01\0\0\0", 12));
   EXPECT_EQ(value.substr(24), std::string("\0\0\x80\x3f", 4));
+}
+
+TEST(EmbeddingValue, AFixedLifeIsMarked) {
+  const std::string value = encode_value(key_of(1), kVector, {kLife.ends_at, /*fixed=*/true});
+  EXPECT_EQ(value[5], 1);
+  EXPECT_TRUE(decode_value(key_of(1), value, 0)->life.fixed);
+  std::string later = value;
+  later[5] = 3;
+  EXPECT_EQ(fault_of(later), ValueFault::unknown_version);
+}
+
+TEST(EmbeddingValue, HalvedComesBackAsItWasRounded) {
+  std::vector<float> vector(1537);
+  for (std::size_t i = 0; i < vector.size(); ++i) vector[i] = std::sin(static_cast<float>(i)) * 0.03F;
+  const std::string value = encode_value(key_of(1), vector, kLife, Precision::float16);
+  EXPECT_EQ(value.size(), kValueHeaderBytes + 2 * vector.size());
+  auto decoded = decode_value(key_of(1), value, 1537);
+  ASSERT_TRUE(decoded);
+  auto rounded = vector;
+  round_as_written(rounded, Precision::float16);
+  EXPECT_NE(rounded, vector);
+  ASSERT_EQ(decoded->vector.bytes().size(), rounded.size() * 4);
+  EXPECT_EQ(std::memcmp(decoded->vector.bytes().data(), rounded.data(), rounded.size() * 4), 0);
+  EXPECT_EQ(encode_value(key_of(1), rounded, kLife, Precision::float16), value);
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    EXPECT_LE(std::fabs(rounded[i] - vector[i]), std::max(std::fabs(vector[i]) / 2048, std::ldexp(1.0F, -25))) << i;
+  }
+}
+
+TEST(EmbeddingValue, WhatHalvesCannotHoldIsWrittenWhole) {
+  std::vector<float> large{1.0F, 65520.0F};
+  const std::string value = encode_value(key_of(1), large, kLife, Precision::float16);
+  EXPECT_EQ(value.size(), kValueHeaderBytes + 8);
+  auto rounded = large;
+  round_as_written(rounded, Precision::float16);
+  EXPECT_EQ(rounded, large);
 }
 
 TEST(EmbeddingValue, AnyFlippedBitIsNoticed) {
@@ -63,14 +100,14 @@ TEST(EmbeddingValue, SaysWhatIsWrong) {
   EXPECT_EQ(fault_of(sample(), 6), ValueFault::wrong_dimensions);
   EXPECT_EQ(fault_of(sample(), 0, 2), ValueFault::wrong_checksum) << "a value under another key";
   std::string version = sample();
-  version[3] = 2;
+  version[3] = 1;
   EXPECT_EQ(fault_of(version), ValueFault::unknown_version);
-  EXPECT_EQ(fault_of(encode_value(key_of(1), std::vector<float>{}, kNow)), ValueFault::wrong_length);
+  EXPECT_EQ(fault_of(encode_value(key_of(1), std::vector<float>{}, kLife)), ValueFault::wrong_length);
 }
 
 TEST(EmbeddingValue, WhatIsNotFiniteIsRefusedEvenWithAGoodChecksum) {
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
-    EXPECT_EQ(fault_of(encode_value(key_of(1), std::vector<float>{1.0F, bad}, kNow)), ValueFault::not_finite);
+    EXPECT_EQ(fault_of(encode_value(key_of(1), std::vector<float>{1.0F, bad}, kLife)), ValueFault::not_finite);
   }
 }
 

@@ -30,6 +30,27 @@ std::vector<Key> one_of_each(const Keys& keys, std::string_view name) {
           keys.hot_set(name)};
 }
 
+TEST(Keys, AnEmbeddingsKeyIsTakenApartAgain) {
+  const Keys keys("a tenant", "pre:fix");
+  for (const std::string& model :
+       {std::string("plain"), std::string("org/model:v1 {x}%*"), std::string("\xC3\xA9\0", 3)}) {
+    const std::string digest(64, 'a');
+    const auto name = keys.parse_embedding(keys.of("another").embedding(model, 384, digest).str());
+    ASSERT_TRUE(name) << model;
+    EXPECT_EQ(name->tenant, "another");
+    EXPECT_EQ(name->model, model);
+    EXPECT_EQ(name->dimensions, 384u);
+    EXPECT_EQ(name->digest, digest);
+    EXPECT_FALSE(keys.parse_embedding(keys.embedding_lease(model, 384, digest).str()));
+    EXPECT_FALSE(keys.parse_embedding(Keys("t").embedding(model, 384, digest).str())) << "another installation's";
+  }
+  for (const auto* other :
+       {"", "pre%3Afix", "pre%3Afix:t", "pre%3Afix:t:emb:", "pre%3Afix:t:emb:m:3:", "pre%3Afix:t:emb:m:x:00",
+        "pre%3Afix:t:emb:m:3", "pre%3Afix:%4:emb:m:3:00", "pre%3Afix:t:chan:{m}"}) {
+    EXPECT_FALSE(keys.parse_embedding(other)) << other;
+  }
+}
+
 TEST(Family, EveryRowStandsAtItsEnumeratorAndHasALifetimeUnlessItIsNotStored) {
   for (std::size_t i = 0; i < families().size(); ++i) {
     const auto& row = families()[i];

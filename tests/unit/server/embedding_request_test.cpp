@@ -66,6 +66,38 @@ TEST(EmbeddingRequestBody, KeepsToTheLimitsOfTheApi) {
   EXPECT_FALSE(read_input('"' + std::string(kMaxEmbeddingTextBytes + 1, 'x') + '"'));
 }
 
+TEST(EmbeddingRequestBody, CodesItsRefusalsAsTheApiDoes) {
+  const auto code = [](const std::string& input) { return read_input(input).error().code(); };
+  EXPECT_EQ(code(R"("")"), "empty_string");
+  EXPECT_EQ(code("[]"), "empty_array");
+  EXPECT_EQ(code("[[]]"), "empty_array");
+  EXPECT_EQ(code("null"), "missing_required_parameter");
+  EXPECT_EQ(code("7"), "invalid_type");
+  EXPECT_EQ(code("[1.5]"), "invalid_type");
+}
+
+TEST(CacheControl, IsReadFromTheHeaders) {
+  using Mode = embeddings::CacheControl::Mode;
+  const auto with = [](std::string_view mode, std::string_view ttl) {
+    HttpRequest request;
+    if (!mode.empty()) request.headers.set(kCacheHeader, mode);
+    if (!ttl.empty()) request.headers.set(kCacheTtlHeader, ttl);
+    return read_cache_control(request, std::chrono::seconds(3600));
+  };
+  EXPECT_EQ(with("", "")->mode, Mode::use);
+  EXPECT_EQ(with("use", "")->mode, Mode::use);
+  EXPECT_EQ(with("refresh", "")->mode, Mode::refresh);
+  EXPECT_EQ(with("bypass", "")->mode, Mode::bypass);
+  EXPECT_EQ(with("", "60")->ttl, std::chrono::seconds(60));
+  EXPECT_EQ(with("", "")->ttl, std::nullopt);
+  EXPECT_EQ(with("never", "").error().param(), "x-inkwell-cache");
+  for (const auto* ttl : {"0", "-1", "3601", "1h", "99999999999999999999", "1.5"}) {
+    const auto refused = with("", ttl);
+    ASSERT_FALSE(refused) << ttl;
+    EXPECT_EQ(refused.error().param(), "x-inkwell-cache-ttl");
+  }
+}
+
 TEST(EmbeddingRequestBody, RefusesWrongFieldsNamingTheParam) {
   const auto param = [](const char* fields) {
     const auto request = read(std::string(R"({"input":"a",)") + fields + "}");

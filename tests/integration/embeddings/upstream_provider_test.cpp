@@ -1,21 +1,24 @@
 // The OpenAI-compatible upstream, against one that misbehaves.
-#include "embeddings/providers/openai_provider.hpp"
+#include "embeddings/providers/upstream_provider.hpp"
 
 #include <gtest/gtest.h>
 
-#include "scripted_upstream.hpp"
+#include "counting_provider.hpp"
 #include "support/loop.hpp"
+#include "support/scripted_upstream.hpp"
 
 namespace inkwell::embeddings {
 namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
+using test::Act;
+using test::ScriptedUpstream;
 
 class Upstream : public ::testing::Test {
  protected:
   void SetUp() override {
-    options.url = upstream.url();
+    options.url = upstream.url() + "/v1";
     options.backoff_base = 2ms;
     options.backoff_cap = 10ms;
     options.timeout = 5s;
@@ -24,7 +27,7 @@ class Upstream : public ::testing::Test {
 
   Result<ProviderAnswer> embed(const std::vector<Input>& inputs, std::uint32_t dimensions = 0,
                                Clock::duration allowed = 10s) {
-    if (!provider) provider = std::make_unique<OpenAiProvider>(io.get_executor(), options);
+    if (!provider) provider = std::make_unique<UpstreamProvider>(io.get_executor(), options);
     std::vector<const Input*> pointers;
     for (const auto& input : inputs) pointers.push_back(&input);
     const ModelChoice choice{"some-model", dimensions};
@@ -43,9 +46,9 @@ class Upstream : public ::testing::Test {
 
   const std::vector<Input> three{"one", "two", "three"};
   asio::io_context io{1};
-  ScriptedUpstream upstream{io};
+  ScriptedUpstream upstream{io, vector_of_json};
   UpstreamOptions options;
-  std::unique_ptr<OpenAiProvider> provider;
+  std::unique_ptr<UpstreamProvider> provider;
 };
 
 TEST_F(Upstream, IsAskedInTheShapeOfTheApi) {
@@ -56,6 +59,67 @@ TEST_F(Upstream, IsAskedInTheShapeOfTheApi) {
             R"({"model":"some-model","input":["one","two","three"],"encoding_format":"float","dimensions":16})");
   EXPECT_TRUE(upstream.heads[0].starts_with("POST /v1/embeddings HTTP/1.1\r\n"));
   EXPECT_NE(upstream.heads[0].find("Authorization: Bearer sk-test\r\n"), std::string::npos);
+}
+
+TEST_F(Upstream, IsAskedThroughTheProxyOfTheEnvironment) {
+  ::setenv("http_proxy", upstream.url().c_str(), 1);
+  options.url = "http://models.invalid/v1";
+  const auto answer = embed(three);
+  ::unsetenv("http_proxy");
+  expect_right(answer, three);
+  EXPECT_TRUE(upstream.heads[0].starts_with("POST http://models.invalid/v1/embeddings HTTP/1.1\r\n"));
+}
+
+TEST_F(Upstream, SpeaksOllamasOwnApi) {
+  options.url = upstream.url();
+  options.api = UpstreamApi::ollama;
+  expect_right(embed(three, 16), three, 16);
+  EXPECT_TRUE(upstream.heads[0].starts_with("POST /api/embed HTTP/1.1\r\n"));
+  EXPECT_EQ(provider->limits("some-model").inputs, 64u);
+}
+
+TEST_F(Upstream, SpeaksTeisOwnApi) {
+  options.url = upstream.url();
+  options.api = UpstreamApi::tei;
+  const auto answer = embed(three);
+  expect_right(answer, three);
+  EXPECT_EQ(answer->tokens, 21u);
+  EXPECT_TRUE(upstream.heads[0].starts_with("POST /embed HTTP/1.1\r\n"));
+}
+
+TEST_F(Upstream, NativeAnswersThatAreNotWholeAreTriedAgain) {
+  options.url = upstream.url();
+  for (const auto api : {UpstreamApi::ollama, UpstreamApi::tei}) {
+    options.api = api;
+    provider.reset();
+    for (const Act act : {Act::drop_one, Act::double_one, Act::null_number, Act::huge_number, Act::short_vector,
+                          Act::no_json, Act::cut_body, Act::fail}) {
+      upstream.requests.clear();
+      first_then_well(act);
+      expect_right(embed(three), three);
+      EXPECT_EQ(upstream.requests.size(), 2u) << "act " << static_cast<int>(act);
+    }
+  }
+}
+
+TEST_F(Upstream, WhenItAsksToBeLeftAloneAllItsCallersWait) {
+  upstream.retry_after = "retry-after-ms: 150";
+  first_then_well(Act::rate_limit);
+  provider = std::make_unique<UpstreamProvider>(io.get_executor(), options);
+  Gate gate(io.get_executor());
+  const auto call = [](UpstreamProvider& to, const std::vector<Input>& some) -> asio::awaitable<void> {
+    std::vector<const Input*> pointers{&some[0]};
+    const ModelChoice choice{"some-model", 0, {}};
+    const auto answer = co_await to.embed(choice, std::move(pointers), Clock::now() + 10s);
+    EXPECT_TRUE(answer);
+  };
+  gate.spawn("first", call(*provider, three));
+  ASSERT_TRUE(test::run_on(io, test::eventually([&] { return upstream.requests.size() == 1; })));
+  const auto start = Clock::now();
+  gate.spawn("second", call(*provider, three));
+  test::run_on(io, gate.wait_until_empty());
+  EXPECT_GE(Clock::now() - start, 100ms);
+  EXPECT_EQ(upstream.requests.size(), 3u);
 }
 
 TEST_F(Upstream, IsSentTokenArraysAsTheyAre) {
@@ -149,7 +213,7 @@ TEST_F(Upstream, ARefusalIsTheCallersAndSaysWhy) {
   const auto answer = embed(three);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind(), ErrorKind::invalid_argument);
-  EXPECT_NE(answer.error().message().find("too many tokens"), std::string::npos);
+  EXPECT_NE(answer.error().message().find("maximum context length"), std::string::npos);
   EXPECT_EQ(upstream.requests.size(), 1u);
 }
 
@@ -195,9 +259,9 @@ TEST_F(Upstream, AnAnswerLargerThanTheBoundIsCutOff) {
 
 TEST_F(Upstream, ACancelledRequestEndsAtOnceAndOthersGoOn) {
   upstream.act = [](std::size_t request) { return request == 0 ? Act::stall : Act::answer; };
-  provider = std::make_unique<OpenAiProvider>(io.get_executor(), options);
+  provider = std::make_unique<UpstreamProvider>(io.get_executor(), options);
   Gate gate(io.get_executor());
-  const auto call = [](OpenAiProvider& to, const std::vector<Input>& some) -> asio::awaitable<void> {
+  const auto call = [](UpstreamProvider& to, const std::vector<Input>& some) -> asio::awaitable<void> {
     std::vector<const Input*> pointers{&some[0]};
     const ModelChoice choice{"some-model", 0};
     co_await to.embed(choice, std::move(pointers), Clock::now() + 10s);
@@ -210,10 +274,10 @@ TEST_F(Upstream, ACancelledRequestEndsAtOnceAndOthersGoOn) {
 
 TEST_F(Upstream, ManyRequestsAtOnceKeepToTheBoundOfConnections) {
   options.max_connections = 3;
-  provider = std::make_unique<OpenAiProvider>(io.get_executor(), options);
+  provider = std::make_unique<UpstreamProvider>(io.get_executor(), options);
   Gate gate(io.get_executor());
   std::size_t good = 0;
-  const auto call = [](OpenAiProvider& to, Input input, std::size_t& count) -> asio::awaitable<void> {
+  const auto call = [](UpstreamProvider& to, Input input, std::size_t& count) -> asio::awaitable<void> {
     std::vector<const Input*> pointers{&input};
     const ModelChoice choice{"some-model", 0};
     const auto answer = co_await to.embed(choice, std::move(pointers), Clock::now() + 10s);

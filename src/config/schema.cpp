@@ -342,7 +342,7 @@ std::vector<Setting> make_schema() {
            Type::duration,
            "2s",
            {1, kHour},
-           "The longest wait between two attempts to connect.",
+           "The longest wait between two attempts to connect; no wait is longer than a twentieth of the outage (or 40ms).",
            store<&C::redis, &R::backoff_cap>},
           {"redis.max_queued_requests",
            Type::integer,

@@ -14,7 +14,6 @@ using boost::asio::awaitable;
 using redis::View;
 
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
-constexpr std::size_t kHead = 5;  // lifetime, metadata, newest number, seed and owner come before the items
 
 constexpr std::size_t kSeedBytes = 16;
 

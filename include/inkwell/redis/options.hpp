@@ -110,7 +110,7 @@ struct Options {
   std::chrono::milliseconds health_timeout{
       5000};  ///< ... and the connection is lost when nothing comes for so long after it
   std::chrono::milliseconds backoff_base{10};
-  std::chrono::milliseconds backoff_cap{2000};
+  std::chrono::milliseconds backoff_cap{2000};  ///< and no wait is longer than a twentieth of the outage (or 40 ms)
   BreakerOptions breaker;  ///< of a Client only
   /// Asked before each handshake, in place of the endpoint's user and password: for those that are rotated. Called on
   /// the link's executor; must not throw or block. (A connection that is up is re-authenticated by sending it AUTH.)

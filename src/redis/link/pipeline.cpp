@@ -223,8 +223,11 @@ bool Pipeline::try_again_later(Call& call, Clock::time_point now) {
   call.answers.clear();
   call.offset = 0;
   call.was_refused = true;
-  refused_before_ = true;
-  if (hold_until_ <= now) hold_until_ = now + refusal_backoff_.next() + std::chrono::milliseconds(1);
+  if (!std::exchange(refused_before_, true)) refused_since_ = now;
+  if (hold_until_ <= now) {
+    const auto wait = refusal_backoff_.next(Backoff::in_proportion_to(now - refused_since_));
+    hold_until_ = now + wait + std::chrono::milliseconds(1);
+  }
   enqueue(call, refused_);
   return true;
 }

@@ -123,6 +123,7 @@ class Pipeline {
   Backoff refusal_backoff_;
   Clock::time_point hold_until_{};  ///< the server refuses everything for now: nothing is written before
   bool refused_before_ = false;
+  Clock::time_point refused_since_{};
   Clock::time_point last_expiry_{};
   Deadlines deadlines_;
   List queue_;    ///< to be written, in order

@@ -121,6 +121,7 @@ void Session::on_reply(Reply reply) {
     if (!settled_) {
       settled_ = true;
       backoff_.reset();
+      away_since_.reset();
     }
     return on_answer(std::move(reply));
   }
@@ -173,7 +174,9 @@ void Session::retry_or_end() {
     return;
   }
   state_ = State::waiting;
-  until_ = Clock::now() + backoff_.next();
+  const auto now = Clock::now();
+  if (!away_since_) away_since_ = now;
+  until_ = now + backoff_.next(Backoff::in_proportion_to(now - *away_since_));
   wake_at(until_);
 }
 

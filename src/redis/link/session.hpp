@@ -109,6 +109,7 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   const std::unique_ptr<Directory> directory_;
   Endpoint server_;  ///< the one connected to, or last tried
   Backoff backoff_;
+  std::optional<Clock::time_point> away_since_;  ///< the server has served nothing since
   bool settled_ = false;  ///< this connection has served something since its handshake
   State state_ = State::idle;
   std::shared_ptr<Connection> connection_;

@@ -37,6 +37,13 @@ TEST(Backoff, StartsSmallAgainAfterASuccess) {
   EXPECT_LE(backoff.next().count(), 4);
 }
 
+TEST(Backoff, WaitsInProportionToAnOutage) {
+  EXPECT_EQ(Backoff::in_proportion_to(std::chrono::seconds(0)), milliseconds(40));
+  EXPECT_EQ(Backoff::in_proportion_to(std::chrono::seconds(20)), milliseconds(1000));
+  Backoff backoff(milliseconds(10), milliseconds(2000), 3);
+  for (int i = 0; i < 50; ++i) EXPECT_LE(backoff.next(milliseconds(40)), milliseconds(40));
+}
+
 TEST(Backoff, GivesTheSameWaitsForTheSameSeed) {
   Backoff first(milliseconds(10), milliseconds(5000), 42);
   Backoff second(milliseconds(10), milliseconds(5000), 42);

@@ -1,14 +1,18 @@
-// What a command costs through the link, beside hiredis: GET of 16 B and of 6 KiB values by 1 to 4,096 callers over one
+// What a command costs through the link, beside hiredis, redis-benchmark and, where a checkout of them is pointed at,
+// Boost.Redis and redis-plus-plus: GET of 16 B and of 6 KiB values by 1 to 4,096 callers over one
 // connection of one thread. Starts a redis-server of its own on a loopback port, pinned to the first core; the client
 // is pinned to the last one. Every run prints throughput, CPU of the client's thread an op, latency percentiles (one op
 // in eight is timed) and, for ours, heap allocations an op (calls of operator new).
 //
-//   ./dev bench link [-- --seconds S] [-- --unix]
+//   ./dev bench redis [-- --seconds S] [-- --unix]
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -34,12 +38,11 @@
 #include <inkwell/redis.hpp>
 
 #include "base/gate.hpp"
+#include "redis/measure.hpp"
 
 namespace {
-std::uint64_t allocations = 0;  // of the one client thread
-
 void* counted(std::size_t size) {
-  ++allocations;
+  ++inkwell::redis::bench::allocations;
   if (void* const place = std::malloc(size != 0 ? size : 1)) return place;
   throw std::bad_alloc();
 }
@@ -52,11 +55,14 @@ void operator delete[](void* place) noexcept { std::free(place); }
 void operator delete(void* place, std::size_t) noexcept { std::free(place); }
 void operator delete[](void* place, std::size_t) noexcept { std::free(place); }
 
-namespace inkwell::redis {
-namespace {
+namespace inkwell::redis::bench {
 
-using Clock = std::chrono::steady_clock;
-constexpr unsigned kTimedEvery = 8;
+void give_up(std::string_view why) {
+  fmt::print(stderr, "redis_bench: {}\n", why);
+  std::exit(1);
+}
+
+namespace {
 
 // ---- The machine ----
 
@@ -65,13 +71,6 @@ void pin_to(int core) {
   CPU_ZERO(&cores);
   CPU_SET(core, &cores);
   sched_setaffinity(0, sizeof cores, &cores);
-}
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_THREAD, &usage);
-  const auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 std::uint16_t free_port() {
@@ -93,6 +92,16 @@ class Server {
     std::string directory = (std::filesystem::temp_directory_path() / "inkwell-bench-XXXXXX").string();
     if (mkdtemp(directory.data()) == nullptr) std::abort();
     directory_ = directory;
+    start();
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() {
+    stop();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  void start() {
     const std::string port = std::to_string(port_);
     const std::string log = directory_ / "log";
     pid_ = fork();
@@ -103,13 +112,9 @@ class Server {
       _exit(127);
     }
   }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-  ~Server() {
+  void stop() const {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
   }
   std::uint16_t port() const { return port_; }
   std::string unix_path() const { return directory_ / "sock"; }
@@ -120,80 +125,6 @@ class Server {
   pid_t pid_ = -1;
 };
 
-// ---- The measure ----
-
-/// Latencies on a scale of 16 steps a doubling.
-class Latencies {
- public:
-  void add(Clock::duration took) {
-    const auto ns = static_cast<std::uint64_t>(took.count()) | 16;
-    const auto shift = static_cast<unsigned>(std::bit_width(ns)) - 5;
-    ++counts_[shift * 16 + ((ns >> shift) & 15)];
-    ++total_;
-  }
-  double percentile_us(double share) const {
-    auto left = static_cast<std::uint64_t>(share * static_cast<double>(total_));
-    for (std::size_t i = 0; i < counts_.size(); ++i) {
-      if (counts_[i] > left) return static_cast<double>((16 + i % 16) << (i / 16)) / 1000.0;
-      left -= counts_[i];
-    }
-    return 0;
-  }
-
- private:
-  std::array<std::uint64_t, 16 * 60> counts_{};
-  std::uint64_t total_ = 0;
-};
-
-struct Measured {
-  double ops = 0;
-  double wall = 0;
-  double cpu = 0;
-  double allocations = 0;
-  Latencies latencies;
-
-  double us_per_op() const { return cpu / ops * 1e6; }
-};
-
-/// Starts counting when the warm-up is over and says when to stop.
-class Stopwatch {
- public:
-  explicit Stopwatch(double seconds) : seconds_(seconds), warm_at_(Clock::now() + std::chrono::milliseconds(200)) {}
-
-  /// After each op; true while there is more to do.
-  bool more() {
-    ++ops_;
-    if (ops_ % 64 != 0) return !over_;
-    const auto now = Clock::now();
-    if (!began_ && now >= warm_at_) {
-      began_ = now;
-      ops_ = 0;
-      cpu_ = cpu_seconds();
-      allocations_ = allocations;
-      result_.latencies = Latencies();
-    } else if (began_ && !over_ && std::chrono::duration<double>(now - *began_).count() >= seconds_) {
-      result_.ops = static_cast<double>(ops_);
-      result_.wall = std::chrono::duration<double>(now - *began_).count();
-      result_.cpu = cpu_seconds() - cpu_;
-      result_.allocations = static_cast<double>(allocations - allocations_);
-      over_ = true;
-    }
-    return !over_;
-  }
-  void took(Clock::duration time) { result_.latencies.add(time); }
-  const Measured& result() const { return result_; }
-
- private:
-  double seconds_;
-  Clock::time_point warm_at_;
-  std::optional<Clock::time_point> began_;
-  bool over_ = false;
-  std::uint64_t ops_ = 0;
-  double cpu_ = 0;
-  std::uint64_t allocations_ = 0;
-  Measured result_;
-};
-
 void print(std::string_view who, std::size_t size, std::size_t callers, const Measured& m, bool counts_allocations) {
   fmt::print(
       "{:<18} {:>5} B {:>5} callers {:>8.0f} op/s {:>6.3f} us CPU/op  p50 {:>8.1f}  p99 {:>8.1f}  p99.9 {:>8.1f} us"
@@ -202,11 +133,6 @@ void print(std::string_view who, std::size_t size, std::size_t callers, const Me
       m.latencies.percentile_us(0.99), m.latencies.percentile_us(0.999),
       counts_allocations ? fmt::format("  {:.3f} allocations/op", m.allocations / m.ops) : "");
   std::fflush(stdout);
-}
-
-[[noreturn]] void give_up(std::string_view why) {
-  fmt::print(stderr, "link_bench: {}\n", why);
-  std::exit(1);
 }
 
 // ---- Ours ----
@@ -230,16 +156,16 @@ asio::awaitable<void> run_callers(Client& client, std::string key, std::size_t s
   co_await client.close();
 }
 
-Measured measure_link(const Endpoint& endpoint, const std::string& key, std::size_t size, std::size_t callers,
-                      double seconds) {
+Measured measure_link(const Task& task) {
   asio::io_context io(1);
   Options options;
-  options.endpoint = endpoint;
+  options.endpoint = task.endpoint;
   Client client(io.get_executor(), options);
-  Stopwatch watch(seconds);
-  asio::co_spawn(io, run_callers(client, key, size, callers, watch), [](const std::exception_ptr& error) {
-    if (error) std::rethrow_exception(error);
-  });
+  Stopwatch watch(task.seconds);
+  asio::co_spawn(io, run_callers(client, task.key, task.size, task.callers, watch),
+                 [](const std::exception_ptr& error) {
+                   if (error) std::rethrow_exception(error);
+                 });
   io.run();
   return watch.result();
 }
@@ -256,11 +182,11 @@ using Context = std::unique_ptr<redisContext, FreeContext>;
 using HiredisReply = std::unique_ptr<redisReply, FreeReply>;
 
 Context hiredis_connect(const Endpoint& endpoint) {
-  for (int attempt = 0; attempt < 200; ++attempt) {
+  for (int attempt = 0; attempt < 5000; ++attempt) {
     Context context(endpoint.unix_path.empty() ? redisConnect(endpoint.host.c_str(), endpoint.port)
                                                : redisConnectUnix(endpoint.unix_path.c_str()));
     if (context && context->err == 0) return context;
-    poll(nullptr, 0, 20);
+    poll(nullptr, 0, 1);
   }
   give_up("redis-server did not come up");
 }
@@ -271,24 +197,72 @@ HiredisReply take_reply(redisContext& context) {
   return HiredisReply(static_cast<redisReply*>(reply));
 }
 
-/// `depth` commands in one piece, then their answers: sync at a depth of one.
-Measured measure_hiredis(const Endpoint& endpoint, const std::string& key, std::size_t size, std::size_t depth,
-                         double seconds) {
-  const auto context = hiredis_connect(endpoint);
-  Stopwatch watch(seconds);
-  std::array<const char*, 2> arguments{"GET", key.c_str()};
-  std::array<std::size_t, 2> lengths{3, key.size()};
+/// As many commands as there are callers in one piece, then their answers: sync with one.
+Measured measure_hiredis(const Task& task) {
+  const auto context = hiredis_connect(task.endpoint);
+  Stopwatch watch(task.seconds);
+  std::array<const char*, 2> arguments{"GET", task.key.c_str()};
+  std::array<std::size_t, 2> lengths{3, task.key.size()};
   for (bool more = true; more;) {
     const auto before = Clock::now();
-    for (std::size_t i = 0; i < depth; ++i) redisAppendCommandArgv(context.get(), 2, arguments.data(), lengths.data());
-    for (std::size_t i = 0; i < depth; ++i) {
+    for (std::size_t i = 0; i < task.callers; ++i)
+      redisAppendCommandArgv(context.get(), 2, arguments.data(), lengths.data());
+    for (std::size_t i = 0; i < task.callers; ++i) {
       const auto reply = take_reply(*context);
-      if (reply->len != size) give_up("hiredis answered wrongly");
+      if (reply->len != task.size) give_up("hiredis answered wrongly");
       if (i % kTimedEvery == 0) watch.took(Clock::now() - before);
       more = watch.more();
     }
   }
   return watch.result();
+}
+
+// ---- Recovery ----
+
+asio::awaitable<void> ask_on(Client& client, std::atomic<std::uint64_t>& answered, const std::atomic<bool>& over) {
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  while (!over) {
+    auto answer = co_await client.command("PING");
+    if (answer) ++answered;
+    pause.expires_after(std::chrono::milliseconds(1));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  co_await client.close();
+}
+
+/// How long after a killed server answers again (to a connection made every millisecond) the link's callers do.
+void measure_recovery(Server& server, const Endpoint& endpoint) {
+  asio::io_context io(1);
+  Options options;
+  options.endpoint = endpoint;
+  Client client(io.get_executor(), options);
+  std::atomic<std::uint64_t> answered = 0;
+  std::atomic<bool> over = false;
+  asio::co_spawn(io, ask_on(client, answered, over), [](const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+  });
+  std::jthread thread([&] { io.run(); });
+  std::vector<double> took;
+  for (int i = 0; i < 20; ++i) {
+    const auto before = answered.load();
+    while (answered.load() < before + 10) poll(nullptr, 0, 1);
+    server.stop();
+    poll(nullptr, 0, 50 + 50 * i);
+    const auto asked = answered.load();
+    server.start();
+    const auto back = Clock::now();
+    hiredis_connect(endpoint);  // the bench's own probe: until it is through, nobody can be
+    const auto up = Clock::now();
+    while (answered.load() == asked) poll(nullptr, 0, 1);
+    took.push_back(std::max(0.0, std::chrono::duration<double, std::milli>(Clock::now() - std::max(up, back)).count()));
+  }
+  over = true;
+  thread.join();
+  std::ranges::sort(took);
+  fmt::print(
+      "recovery after outages of 50 ms to 1 s: first answer {:.0f} ms (median), {:.0f} ms (longest of {}) after the "
+      "server's\n",
+      took[took.size() / 2], took.back(), took.size());
 }
 
 // ---- All of it ----
@@ -314,24 +288,58 @@ Arguments parse(int argc, char** argv) {
     } else if (name == "--unix") {
       arguments.unix_socket = true;
     } else {
-      give_up("usage: link_bench [--seconds S] [--callers N] [--size BYTES] [--unix]");
+      give_up("usage: redis_bench [--seconds S] [--callers N] [--size BYTES] [--unix]");
     }
   }
   return arguments;
 }
 
-void compare(const Endpoint& endpoint, const std::string& key, std::size_t size, std::size_t callers, double seconds) {
-  const Measured ours = measure_link(endpoint, key, size, callers, seconds);
-  print("inkwell", size, callers, ours, true);
-  const Measured theirs = measure_hiredis(endpoint, key, size, callers, seconds);
-  print(callers == 1 ? "hiredis sync" : "hiredis pipelined", size, callers, theirs, false);
-  fmt::print("{:<18} {:>24} {:>5.2f} x op/s  {:>5.2f} x CPU/op  {:>5.2f} x p50\n\n", "ratio", "",
+// ---- redis-benchmark ----
+
+/// Its own throughput, 50 connections with as many commands each in flight as make up the callers; it tells no CPU.
+void print_redis_benchmark(const Task& task) {
+  const std::size_t depth = std::max<std::size_t>(task.callers / 50, 1);
+  const std::string command =
+      fmt::format("redis-benchmark -p {} -n {} -c {} -P {} --csv GET {} 2>/dev/null", task.endpoint.port,
+                  static_cast<std::size_t>(task.seconds * (task.size > 1000 ? 200'000 : 600'000)),
+                  std::min<std::size_t>(task.callers, 50), depth, task.key);
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+  std::array<char, 512> line{};
+  std::string last;
+  while (pipe && std::fgets(line.data(), line.size(), pipe.get()) != nullptr) last = line.data();
+  // "name","requests per second",...
+  const auto number = last.find("\",\"");
+  if (number == std::string::npos) return;
+  fmt::print("{:<18} {:>5} B {:>5} callers {:>8.0f} op/s  ({} connections, {} deep)\n", "redis-benchmark", task.size,
+             task.callers, std::strtod(last.c_str() + number + 3, nullptr), std::min<std::size_t>(task.callers, 50),
+             depth);
+}
+
+// ---- Side by side ----
+
+void beside(const char* who, const Task& task, const Measured& ours, const Measured& theirs, bool counts_allocations) {
+  print(who, task.size, task.callers, theirs, counts_allocations);
+  fmt::print("{:<18} {:>24} {:>5.2f} x op/s  {:>5.2f} x CPU/op  {:>5.2f} x p50\n", "  inkwell is", "",
              ours.ops / ours.wall / (theirs.ops / theirs.wall), ours.us_per_op() / theirs.us_per_op(),
              ours.latencies.percentile_us(0.5) / theirs.latencies.percentile_us(0.5));
 }
 
+void compare(const Task& task) {
+  const Measured ours = measure_link(task);
+  print("inkwell", task.size, task.callers, ours, true);
+  beside(task.callers == 1 ? "hiredis sync" : "hiredis pipelined", task, ours, measure_hiredis(task), false);
+#ifdef INKWELL_BENCH_BOOST_REDIS
+  beside("Boost.Redis", task, ours, measure_boost_redis(task), true);
+#endif
+#ifdef INKWELL_BENCH_REDIS_PLUS_PLUS
+  beside("redis-plus-plus", task, ours, measure_redis_plus_plus(task), true);
+#endif
+  if (task.endpoint.unix_path.empty()) print_redis_benchmark(task);
+  fmt::print("\n");
+}
+
 int run(const Arguments& arguments) {
-  const Server server;
+  Server server;
   pin_to(static_cast<int>(std::thread::hardware_concurrency()) - 1);
   Endpoint endpoint;
   endpoint.port = server.port();
@@ -345,13 +353,14 @@ int run(const Arguments& arguments) {
     if (take_reply(*context)->type == REDIS_REPLY_ERROR) give_up("SET was refused");
     for (const std::size_t callers : {1, 64, 256, 4096}) {
       if (arguments.only_callers != 0 && arguments.only_callers != callers) continue;
-      compare(endpoint, key, size, callers, arguments.seconds);
+      compare({.endpoint = endpoint, .key = key, .size = size, .callers = callers, .seconds = arguments.seconds});
     }
   }
+  if (arguments.only_callers == 0 && arguments.only_size == 0) measure_recovery(server, endpoint);
   return 0;
 }
 
 }  // namespace
-}  // namespace inkwell::redis
+}  // namespace inkwell::redis::bench
 
-int main(int argc, char** argv) { return inkwell::redis::run(inkwell::redis::parse(argc, argv)); }
+int main(int argc, char** argv) { return inkwell::redis::bench::run(inkwell::redis::bench::parse(argc, argv)); }

@@ -21,8 +21,6 @@ constexpr std::size_t kMaxPairs = 16;
 constexpr std::size_t kMaxKeyCharacters = 64;
 constexpr std::size_t kMaxValueCharacters = 512;
 
-constexpr std::size_t kMaxWindowBytes = std::size_t{64} << 20;
-
 /// How long the answer to a request with an idempotency key is kept, as the steps take it.
 const std::string kRecordLifetime =
     std::to_string(keyspace::rule(keyspace::Family::conversation_idempotency).lifetime.count());
@@ -69,56 +67,6 @@ Result<Items> appended(View answer, std::vector<NewItem> items, std::string_view
     ++number;
   }
   return stored;
-}
-
-/// From what list.lua answers to a question for one more than `most` items behind `after`.
-Result<Page> page_of(View answer, std::string_view id, std::size_t most, std::string_view after) {
-  if (!answer.is_aggregate()) {
-    return std::unexpected(Error(ErrorKind::invalid_argument, "invalid_cursor",
-                                 fmt::format("No item with id '{}' found in conversation '{}'.", after, id),
-                                 "Give the id of an item of this conversation.")
-                               .with_param("after"));
-  }
-  auto found = items_of(answer, id);
-  if (!found) return std::unexpected(std::move(found.error()));
-  Page page;
-  page.items = std::move(found->items);
-  page.version = found->version;
-  page.has_more = page.items.size() > most;
-  if (page.has_more) page.items.pop_back();
-  return page;
-}
-
-/// From what window.lua answers to a question for items of `bytes`.
-Result<Page> window_of(View answer, std::string_view id, WindowLimits limits, std::size_t bytes) {
-  auto found = items_of(answer, id);
-  if (!found) return std::unexpected(std::move(found.error()));
-  Page page;
-  page.items = std::move(found->items);
-  page.version = found->version;
-  std::ranges::reverse(page.items);
-  std::size_t read = 0;
-  std::vector<std::string_view> texts;
-  texts.reserve(page.items.size());
-  for (const auto& item : page.items) {
-    texts.emplace_back(item.json);
-    read += item.json.size();
-  }
-  // The step stops behind the first item that is too much: whether others come before that one isn't known.
-  const bool cut = texts.size() > limits.items || read > bytes;
-  if (read > bytes && limits.tokens == 0) limits.items = std::min(limits.items, texts.size() - 1);
-  const auto begin = window_begin(texts, cut, limits);
-  page.has_more = begin > 0;
-  page.items.erase(page.items.begin(), page.items.begin() + static_cast<std::ptrdiff_t>(begin));
-  return page;
-}
-
-Result<Item> found_item(View answer, std::string_view item_id, std::string_view id) {
-  if (!answer.is_aggregate()) return std::unexpected(no_item(item_id, id));
-  auto found = items_of(answer, id);
-  if (!found) return std::unexpected(std::move(found.error()));
-  if (found->items.empty()) return std::unexpected(damaged(id));
-  return std::move(found->items.front());
 }
 
 }  // namespace
@@ -177,28 +125,6 @@ awaitable<Result<Reply>> Conversations::step(const Script& script, const std::st
   if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
   if (auto note = note_of(*reply)) co_await registry_.settle(id, std::move(*note));
   co_return reply;
-}
-
-/// A step that reads, or its answer from memory. `decode` turns what the step answers into a Result<T>; `query` tells
-/// it from others on the conversation.
-template <class T, class Decode>
-awaitable<Result<T>> Conversations::read(const Script& script, std::string id, std::string query,
-                                         std::vector<std::string> arguments, Decode decode) {
-  if (near_ == nullptr) {
-    auto reply = co_await step(script, id, std::move(arguments));
-    if (!reply) co_return std::unexpected(std::move(reply.error()));
-    co_return decode(answer_of(*reply));
-  }
-  const std::string key = keys_.conversation(id).str();
-  query += '\n';
-  query += scope_.owner;
-  if (const auto* const found = near_->find(key, query)) co_return std::get<T>(*found);
-  auto ticket = near_->begin(key, query);
-  auto reply = co_await step(script, id, std::move(arguments), true);
-  if (!reply) co_return std::unexpected(std::move(reply.error()));
-  Result<T> value = decode(answer_of(*reply));
-  if (value) near_->keep(std::move(ticket), *value, slide_due_in(*reply));
-  co_return value;
 }
 
 /// A write: its refusals are errors here, for all of them. With an idempotency key it may be sent again.
@@ -269,12 +195,6 @@ awaitable<Result<Conversation>> Conversations::create(NewConversation wanted, Wr
   co_return conversation_of(answer_of(*reply), std::move(id));
 }
 
-awaitable<Result<Conversation>> Conversations::get(std::string id) {
-  const auto decode = [id](View answer) { return conversation_of(answer, id); };
-  auto got = co_await read<Conversation>(steps().get, id, "get", {}, decode);
-  co_return got;
-}
-
 awaitable<Result<Conversation>> Conversations::update(std::string id, Change change, Write write) {
   if (change.metadata) {
     auto good = check_metadata(*change.metadata);
@@ -313,34 +233,6 @@ awaitable<Result<Items>> Conversations::pop(std::string id, int most, Write writ
   auto popped = items_of(answer[0], id);
   if (popped) popped->version = answer[1].integer().value_or(0);
   co_return popped;
-}
-
-awaitable<Result<Page>> Conversations::list(std::string id, Order order, int limit, std::string after) {
-  const auto most = static_cast<std::size_t>(std::clamp(limit, 1, kMaxPage));
-  std::vector<std::string> arguments{order == Order::ascending ? "asc" : "desc", std::to_string(most + 1), after};
-  auto query = fmt::format("{} {} {}", arguments[0], most, after);
-  const auto decode = [&](View answer) { return page_of(answer, id, most, after); };
-  auto page = co_await read<Page>(steps().list, id, std::move(query), std::move(arguments), decode);
-  co_return page;
-}
-
-awaitable<Result<Page>> Conversations::window(std::string id, WindowLimits limits) {
-  limits.items = std::clamp<std::size_t>(limits.items, 1, kMaxWindow);
-  std::size_t bytes = kMaxWindowBytes;  // an item of N tokens has 4 N bytes at most
-  if (limits.tokens != 0) bytes = std::min(bytes, std::min(limits.tokens, kMaxWindowBytes) * 4);
-  std::vector<std::string> arguments{std::to_string(limits.items), std::to_string(bytes)};
-  auto query = fmt::format("window {} {}", limits.items, limits.tokens);
-  const auto decode = [&](View answer) { return window_of(answer, id, limits, bytes); };
-  auto page = co_await read<Page>(steps().window, id, std::move(query), std::move(arguments), decode);
-  co_return page;
-}
-
-awaitable<Result<Item>> Conversations::item(std::string id, std::string item_id) {
-  std::vector<std::string> arguments(1, item_id);
-  const auto decode = [&](View answer) { return found_item(answer, item_id, id); };
-  auto query = "item " + item_id;
-  auto item = co_await read<Item>(steps().get_item, id, std::move(query), std::move(arguments), decode);
-  co_return item;
 }
 
 awaitable<Result<Conversation>> Conversations::erase_item(std::string id, std::string item_id, Write write) {

@@ -71,6 +71,13 @@ class Conversations {
   std::vector<keyspace::Key> keys_of(const std::string& id) const;
   boost::asio::awaitable<Result<redis::Reply>> step(const redis::Script& script, const std::string& id,
                                                     std::vector<std::string> arguments, bool tracked = false);
+  /// What list.lua answers, by plain commands; nothing where they don't tell, and the step must be asked.
+  struct Listed {
+    std::optional<Result<Page>> page;
+    std::chrono::milliseconds slide_due_in{0};
+  };
+  boost::asio::awaitable<Listed> list_plainly(std::string id, Order order, std::size_t most, std::string after);
+  boost::asio::awaitable<Result<Page>> list_by_step(std::string id, Order order, std::size_t most, std::string after);
   template <class T, class Decode>
   boost::asio::awaitable<Result<T>> read(const redis::Script& script, std::string id, std::string query,
                                          std::vector<std::string> arguments, Decode decode);

@@ -18,6 +18,12 @@ constexpr std::array<std::string_view, 22> kReads{"EXISTS", "GET",    "GETRANGE"
                                                   "TYPE",   "XINFO",  "XLEN",        "XRANGE",  "XREAD",  "XREVRANGE",
                                                   "ZCARD",  "ZRANGE", "ZSCORE",      "MEMORY"};
 
+void check_reads(std::string_view name) {
+  if (std::ranges::find(kReads, name) == kReads.end()) {
+    throw std::logic_error("keyspace::Store::read: " + std::string(name) + " is not a read command it knows");
+  }
+}
+
 std::chrono::milliseconds jittered(Family family) {
   thread_local std::minstd_rand random{static_cast<std::minstd_rand::result_type>(random_seed())};
   return lifetime_with_jitter(family, std::uniform_real_distribution<double>(0.0, 1.0)(random));
@@ -56,9 +62,7 @@ boost::asio::awaitable<Result<redis::Reply>> Store::run_tracked(const redis::Scr
 }
 
 boost::asio::awaitable<Result<redis::Reply>> Store::execute_read(std::string_view name, redis::Request request) {
-  if (std::ranges::find(kReads, name) == kReads.end()) {
-    throw std::logic_error("keyspace::Store::read: " + std::string(name) + " is not a read command it knows");
-  }
+  check_reads(name);
   return client_.execute(std::move(request), redis::CallOptions{.timeout = {}, .idempotent = true});
 }
 
@@ -69,6 +73,17 @@ boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::get_all(const s
   options.idempotent = true;
   if (tracked) return client_.execute_tracked(std::move(request), options);
   return client_.execute_all(std::move(request), options);
+}
+
+boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::read_all(const std::vector<Read>& reads,
+                                                                          bool tracked) {
+  redis::Request request;
+  for (const auto& one : reads) {
+    check_reads(one.name);
+    request.add(one.name, one.key.str(), one.arguments);
+  }
+  if (tracked) return client_.execute_tracked(std::move(request));
+  return client_.execute_all(std::move(request), redis::CallOptions{.timeout = {}, .idempotent = true});
 }
 
 boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::exists_all(const std::vector<Key>& keys) {

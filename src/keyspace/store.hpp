@@ -48,6 +48,14 @@ class Store {
                                                                     redis::CallOptions options = {},
                                                                     bool tracked = false);
 
+  struct Read {
+    std::string_view name;  ///< of a read command, as for read()
+    Key key;
+    std::vector<std::string> arguments{};
+  };
+  /// Many reads in one pipeline; with `tracked` the server tells the client when one of the keys changes.
+  boost::asio::awaitable<std::vector<Result<redis::Reply>>> read_all(const std::vector<Read>& reads, bool tracked);
+
   /// EXISTS of many keys, and HMGET of `fields` followed by PEXPIRETIME of many hashes (two answers a key), likewise.
   boost::asio::awaitable<std::vector<Result<redis::Reply>>> exists_all(const std::vector<Key>& keys);
   boost::asio::awaitable<std::vector<Result<redis::Reply>>> read_hashes(const std::vector<Key>& keys,

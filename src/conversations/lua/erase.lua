@@ -2,5 +2,5 @@
 local instead = before_write()
 if instead ~= nil then return instead end
 redis.call('UNLINK', conv, items, ids)
-due = true
+due, gone = true, true
 return done(1)

@@ -16,14 +16,17 @@ local there = version and (asker == '' or asker == owner)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_us = time[1] * 1000000 + time[2]
-local due = false
+local due, gone = false, false
 local left = 0  -- until the next slide is due (ms), as far as this step has looked
+local expires   -- when the keys do (ms), likewise
+local fresh = false  -- a key besides the hash may have been made
 
 local function whole(number) return string.format('%d', number) end
 
 -- All keys of a conversation expire at one moment.
 local function expire_together()
-  local at = whole(now + lifetime)
+  expires = now + lifetime
+  local at = whole(expires)
   redis.call('PEXPIREAT', conv, at)
   redis.call('PEXPIREAT', items, at)
   redis.call('PEXPIREAT', ids, at)
@@ -32,7 +35,8 @@ end
 
 -- Every use slides the lifetime, unless more than 29/30 of it is left. True when it did.
 local function slide()
-  left = redis.call('PTTL', conv) - (lifetime - math.floor(lifetime / 30))
+  expires = redis.call('PEXPIRETIME', conv)
+  left = expires - now - (lifetime - math.floor(lifetime / 30))
   if left > 0 then return false end
   left = math.floor(lifetime / 30)
   expire_together()
@@ -42,7 +46,7 @@ end
 -- What an answer tells of the conversation itself: created (s), version, metadata, lifetime (ms), the moment it expires (ms).
 local function describe()
   local got = redis.call('HMGET', conv, 'created', 'version', 'metadata', 'lifetime')
-  return { tonumber(got[1]), tonumber(got[2]), got[3], tonumber(got[4]), redis.call('PEXPIRETIME', conv) }
+  return { tonumber(got[1]), tonumber(got[2]), got[3], tonumber(got[4]), expires }
 end
 
 -- The id of item `number` whose field i is `stored`.
@@ -101,5 +105,5 @@ end
 local function finish(answer)
   if not answer then return false end
   if not due then return { answer, left } end
-  return { answer, left, owner, noted, math.max(redis.call('PEXPIRETIME', conv), 0), bytes, version }
+  return { answer, left, owner, noted, gone and 0 or expires or redis.call('PEXPIRETIME', conv), bytes, version }
 end

@@ -31,10 +31,9 @@ local function touch()
     due = true
   end
   redis.call('HSET', conv, 'version', whole(version), 'seq', whole(seq), 'bytes', whole(bytes), 'noted', whole(noted))
-  if not slide() then
-    local at = whole(redis.call('PEXPIRETIME', conv))
-    redis.call('PEXPIREAT', items, at, 'NX')
-    redis.call('PEXPIREAT', ids, at, 'NX')
+  if not slide() and fresh then
+    redis.call('PEXPIREAT', items, whole(expires), 'NX')
+    redis.call('PEXPIREAT', ids, whole(expires), 'NX')
   end
   return version
 end
@@ -67,8 +66,13 @@ local function append_items(first)
       id = ARGV[i + 1] .. '*'
     else
       redis.call('HSET', ids, id, whole(number))
+      fresh = true
     end
-    redis.call('XADD', items, whole(number) .. '-0', 'i', id, 'j', json)
+    local at = whole(number) .. '-0'
+    if not redis.call('XADD', items, 'NOMKSTREAM', at, 'i', id, 'j', json) then
+      redis.call('XADD', items, at, 'i', id, 'j', json)
+      fresh = true
+    end
     bytes = bytes + #json
   end
   first, seq = seq + 1, number

@@ -77,6 +77,7 @@ struct Config {
     std::size_t dimensions{};
     struct Hot {
       std::size_t max_bytes{};
+      std::size_t text_bytes{};
       Duration ttl{};
     } hot;
     std::string precision;

@@ -285,10 +285,65 @@ void add_auth_settings(std::vector<Setting>& all) {
       });
 }
 
+void add_embedding_settings(std::vector<Setting>& all) {
+  using C = Config;
+  using E = C::Embeddings;
+  all.insert(all.end(),
+             {
+                 {"embeddings.lifetime",
+                  Type::duration,
+                  "30d",
+                  {kSecond, kLongest},
+                  "How long an embedding is kept in Redis after its last use.",
+                  store<&C::embeddings, &E::lifetime>},
+                 {"embeddings.dimensions",
+                  Type::integer,
+                  "384",
+                  {8, 4096},
+                  "Length of the built-in embedder's vectors.",
+                  store<&C::embeddings, &E::dimensions>},
+                 {"embeddings.precision",
+                  Type::choice,
+                  "float32",
+                  {},
+                  "How vectors are kept in Redis: exactly, or in half the bytes, rounded to 11 significant bits.",
+                  store<&C::embeddings, &E::precision>},
+                 {"embeddings.lease",
+                  Type::duration,
+                  "10s",
+                  {0, 10 * kSecond},
+                  "How long at most an input is waited for that another process is computing; 0 never waits.",
+                  store<&C::embeddings, &E::lease>},
+                 {"embeddings.hot.max_bytes",
+                  Type::size,
+                  "256MiB",
+                  {kMiB, 1024 * kGiB},
+                  "Memory for the hottest embeddings in this process.",
+                  store<&C::embeddings, &E::hot, &E::Hot::max_bytes>},
+                 {"embeddings.hot.text_bytes",
+                  Type::size,
+                  "32MiB",
+                  {0, 1024 * kGiB},
+                  "Memory for vectors written as text, for answers in the format float; 0 writes each anew.",
+                  store<&C::embeddings, &E::hot, &E::Hot::text_bytes>},
+                 {"embeddings.hot.ttl",
+                  Type::duration,
+                  "1h",
+                  {kSecond, kLongest},
+                  "How long an embedding stays in this process before it is asked for again.",
+                  store<&C::embeddings, &E::hot, &E::Hot::ttl>},
+             });
+  add_upstream_settings<&E::upstream>(all, "embeddings.upstream.",
+                                      "A server that computes embeddings, up to and with its /v1 where it has one; "
+                                      "without it, the built-in lexical embedder answers.");
+  add_upstream_settings<&E::upstream2>(all, "embeddings.upstream2.",
+                                       "Another one, asked for the models of the first too when that one fails.");
+  add_upstream_settings<&E::upstream3>(all, "embeddings.upstream3.", "A third one, likewise.");
+}
+
 std::vector<Setting> make_schema() {
   using C = Config;
   using R = C::Redis;
-  using E = C::Embeddings;
   std::vector<Setting> all = {
       {"data_dir", Type::path, "", kAnyText,
        "Where the embedded Redis keeps its data; by default $XDG_DATA_HOME/inkwell or ~/.local/share/inkwell.",
@@ -342,7 +397,8 @@ std::vector<Setting> make_schema() {
            Type::duration,
            "2s",
            {1, kHour},
-           "The longest wait between two attempts to connect; no wait is longer than a twentieth of the outage (or 40ms).",
+           "The longest wait between two attempts to connect; no wait is longer than a twentieth of the outage (or "
+           "40ms).",
            store<&C::redis, &R::backoff_cap>},
           {"redis.max_queued_requests",
            Type::integer,
@@ -356,50 +412,8 @@ std::vector<Setting> make_schema() {
            {kMiB, 64 * kGiB},
            "Bytes of commands of one worker that may wait to be sent; more are refused as overload.",
            store<&C::redis, &R::max_queued_bytes>},
-
-          {"embeddings.lifetime",
-           Type::duration,
-           "30d",
-           {kSecond, kLongest},
-           "How long an embedding is kept in Redis after its last use.",
-           store<&C::embeddings, &E::lifetime>},
-          {"embeddings.dimensions",
-           Type::integer,
-           "384",
-           {8, 4096},
-           "Length of the built-in embedder's vectors.",
-           store<&C::embeddings, &E::dimensions>},
-          {"embeddings.precision",
-           Type::choice,
-           "float32",
-           {},
-           "How vectors are kept in Redis: exactly, or in half the bytes, rounded to 11 significant bits.",
-           store<&C::embeddings, &E::precision>},
-          {"embeddings.lease",
-           Type::duration,
-           "10s",
-           {0, 10 * kSecond},
-           "How long at most an input is waited for that another process is computing; 0 never waits.",
-           store<&C::embeddings, &E::lease>},
-          {"embeddings.hot.max_bytes",
-           Type::size,
-           "256MiB",
-           {kMiB, 1024 * kGiB},
-           "Memory for the hottest embeddings in this process.",
-           store<&C::embeddings, &E::hot, &E::Hot::max_bytes>},
-          {"embeddings.hot.ttl",
-           Type::duration,
-           "1h",
-           {kSecond, kLongest},
-           "How long an embedding stays in this process before it is asked for again.",
-           store<&C::embeddings, &E::hot, &E::Hot::ttl>},
       });
-  add_upstream_settings<&E::upstream>(all, "embeddings.upstream.",
-                                      "A server that computes embeddings, up to and with its /v1 where it has one; "
-                                      "without it, the built-in lexical embedder answers.");
-  add_upstream_settings<&E::upstream2>(all, "embeddings.upstream2.",
-                                       "Another one, asked for the models of the first too when that one fails.");
-  add_upstream_settings<&E::upstream3>(all, "embeddings.upstream3.", "A third one, likewise.");
+  add_embedding_settings(all);
   all.insert(
       all.end(),
       {{"log.level", Type::choice, "info", {}, "How much is logged.", store<&C::log, &C::Log::level>},

@@ -68,7 +68,8 @@ enum class Precision : std::uint8_t {
 
 struct Options {
   HotCache::Options hot;
-  std::chrono::milliseconds hot_ttl{3'600'000};       ///< in the hot tier; never beyond the lifetime
+  std::size_t text_bytes = 32u << 20;            ///< memory of whoever writes vectors as text, for those written before
+  std::chrono::milliseconds hot_ttl{3'600'000};  ///< in the hot tier; never beyond the lifetime
   std::chrono::milliseconds untracked_ttl{60'000};    ///< of what Redis does not tell about when it changes
   std::chrono::milliseconds lifetime{2'592'000'000};  ///< in Redis, without its jitter; set anew past half of it
   Precision precision = Precision::float32;

@@ -232,6 +232,7 @@ asio::awaitable<void> RedisTier::give_back(std::vector<Place> places) {
 asio::awaitable<void> RedisTier::give_all_back() {
   if (held_.empty() || !store_.client().connected()) co_return;
   std::vector<keyspace::Key> leases;
+  leases.reserve(held_.size());
   for (auto& [hot, lease] : held_) leases.push_back(std::move(lease));
   held_.clear();
   redis::CallOptions call;

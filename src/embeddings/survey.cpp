@@ -45,7 +45,7 @@ asio::awaitable<Result<void>> walk(redis::Client& client, redis::Options options
     one.endpoint.topology = redis::Topology::standalone;
     one.endpoint.host = host;
     one.endpoint.port = port;
-    redis::Client master(co_await asio::this_coro::executor, std::move(one));
+    redis::Client master(co_await asio::this_coro::executor, one);
     auto done = co_await walk_one(master, pattern, visitor);
     co_await master.close();
     if (!done) co_return done;

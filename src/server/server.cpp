@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "server/listener.hpp"
+#include "server/routes/embedding_response.hpp"
 #include "server/routes/routes.hpp"
 #include "server/shared.hpp"
 #include "server/worker.hpp"
@@ -54,7 +55,8 @@ Shared::Shared(Options options_)
       page_guard(options.allowed_hosts),
       hub(options.threads),
       stream_limits(options.stream_limits),
-      embeddings(options.embeddings.hot) {
+      embeddings(options.embeddings.hot),
+      vector_texts(std::make_unique<VectorTexts>(options.embeddings.text_bytes)) {
   add_health_routes(router);
   add_conversation_routes(router);
   add_channel_routes(router);

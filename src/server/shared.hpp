@@ -22,6 +22,7 @@
 
 namespace inkwell::server {
 
+class VectorTexts;
 class Worker;
 
 struct Shared {
@@ -39,6 +40,7 @@ struct Shared {
   StreamLimits stream_limits;
   conversations::WriteMarks conversation_marks;
   embeddings::Shared embeddings;  ///< the hot tier and the flights
+  std::unique_ptr<VectorTexts> vector_texts;
 
   std::atomic<std::size_t> connections{0};  ///< open now, over all workers
   std::atomic<bool> draining{false};        ///< a stop was requested; never goes back

@@ -4,7 +4,9 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
 #include <fmt/format.h>
-#include <openssl/evp.h>
+#include <span>
+
+#include "base/base64.hpp"
 
 namespace inkwell::embeddings {
 namespace {
@@ -12,19 +14,12 @@ namespace {
 using simdjson::ondemand::json_type;
 
 std::optional<std::vector<float>> floats_of_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  std::vector<unsigned char> bytes(text.size() / 4 * 3);
-  const int written =
-      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (written < 0) return std::nullopt;
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  const std::size_t size = static_cast<std::size_t>(written) - padding;
-  if (size % sizeof(float) != 0) return std::nullopt;
-  std::vector<float> floats(size / sizeof(float));
-  for (std::size_t i = 0; i < floats.size(); ++i) {
-    std::uint32_t bits = 0;
-    for (std::size_t b = 0; b < 4; ++b) bits |= std::uint32_t{bytes[i * 4 + b]} << (8 * b);
-    floats[i] = std::bit_cast<float>(bits);
+  const auto size = decoded_base64_length(text);
+  if (!size || *size == 0 || *size % sizeof(float) != 0) return std::nullopt;
+  std::vector<float> floats(*size / sizeof(float));
+  if (!decode_base64(text, std::as_writable_bytes(std::span(floats)))) return std::nullopt;
+  if constexpr (std::endian::native == std::endian::big) {
+    for (float& x : floats) x = std::bit_cast<float>(__builtin_bswap32(std::bit_cast<std::uint32_t>(x)));
   }
   return floats;
 }

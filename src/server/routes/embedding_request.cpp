@@ -130,6 +130,7 @@ Result<embeddings::CacheControl> read_cache_control(const HttpRequest& request, 
   if (const auto ttl = request.header(kCacheTtlHeader)) {
     std::int64_t seconds = 0;
     const char* const end = ttl->data() + ttl->size();
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` bounds it
     const auto [stopped, ec] = std::from_chars(ttl->data(), end, seconds);
     if (ec != std::errc{} || stopped != end || seconds < 1 || seconds > longest.count()) {
       return std::unexpected(

@@ -4,9 +4,12 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
 #include <charconv>
+#include <cstring>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <vector>
+#include <xxhash.h>
+
+#include "base/base64.hpp"
 
 namespace inkwell::server {
 namespace {
@@ -15,7 +18,7 @@ constexpr std::size_t kLongestFloat = 16;  // "-1.17549435e-38" and a comma
 constexpr std::size_t kItemFrame = 64;
 
 std::size_t encoded_bytes(std::span<const float> vector, bool base64) {
-  return base64 ? (vector.size_bytes() + 2) / 3 * 4 : vector.size() * kLongestFloat;
+  return base64 ? base64_length(vector.size_bytes()) : vector.size() * kLongestFloat;
 }
 
 }  // namespace
@@ -35,22 +38,42 @@ void append_floats(std::string& out, std::span<const float> vector) {
 }
 
 void append_base64(std::string& out, std::span<const float> vector) {
-  std::vector<float> swapped;
   if constexpr (std::endian::native == std::endian::big) {
+    std::vector<float> swapped;
     for (const float number : vector) {
       swapped.push_back(std::bit_cast<float>(__builtin_bswap32(std::bit_cast<std::uint32_t>(number))));
     }
-    vector = swapped;
+    inkwell::append_base64(out, std::as_bytes(std::span(swapped)));
+  } else {
+    inkwell::append_base64(out, std::as_bytes(vector));
   }
-  const std::size_t start = out.size();
-  out.resize(start + encoded_bytes(vector, true) + 1);  // EVP_EncodeBlock ends with a NUL
-  const int written =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + start),
-                      reinterpret_cast<const unsigned char*>(vector.data()), static_cast<int>(vector.size_bytes()));
-  out.resize(start + static_cast<std::size_t>(written));
 }
 
-std::string embedding_response(const embeddings::Answer& answer, std::string_view model, bool base64) {
+void VectorTexts::append(std::string& out, std::span<const float> vector) {
+  const auto bytes = std::as_bytes(vector);
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(bytes.data(), bytes.size(), seed_);
+  Digest256 key;
+  std::memcpy(key.bytes.data(), &hash, sizeof hash);
+  const auto now = HotCache::Clock::now();
+  if (const auto kept = cache_.get(key, now)) {
+    // The vector itself stands before its text: a text is never another vector's, whatever the hash says.
+    const auto whole = kept.bytes();
+    if (whole.size() > bytes.size() && std::memcmp(whole.data(), bytes.data(), bytes.size()) == 0) {
+      out.append(reinterpret_cast<const char*>(whole.data()) + bytes.size(), whole.size() - bytes.size());
+      return;
+    }
+  }
+  const std::size_t start = out.size();
+  append_floats(out, vector);
+  const std::string_view text = std::string_view(out).substr(start);
+  auto draft = HotCache::allocate(bytes.size() + text.size());
+  std::memcpy(draft.bytes().data(), bytes.data(), bytes.size());
+  std::memcpy(draft.bytes().data() + bytes.size(), text.data(), text.size());
+  cache_.put(key, std::move(draft), HotCache::TimePoint::max(), now);
+}
+
+std::string embedding_response(const embeddings::Answer& answer, std::string_view model, bool base64,
+                               VectorTexts& texts) {
   std::string out;
   out.reserve(answer.vectors.size() * (kItemFrame + encoded_bytes(answer.vectors.front().as<float>(), base64)) + 256);
   out += R"({"object":"list","data":[)";
@@ -63,7 +86,7 @@ std::string embedding_response(const embeddings::Answer& answer, std::string_vie
       append_base64(out, vector);
       out += '"';
     } else {
-      append_floats(out, vector);
+      texts.append(out, vector);
     }
     out += '}';
   }

@@ -37,7 +37,7 @@ asio::awaitable<HandlerResult> create(Worker& worker, HttpRequest& request) {
   HttpResponse response;
   response.headers.emplace_back(kCacheHeader,
                                 fmt::format("hot={}, redis={}, miss={}", answer->hot, answer->redis, answer->missed));
-  response.body = embedding_response(*answer, model, asked->base64);
+  response.body = embedding_response(*answer, model, asked->base64, *worker.shared().vector_texts);
   co_return response;
 }
 

@@ -129,6 +129,22 @@ TEST(EmbeddingResponseBody, WritesBase64OfLittleEndianFloats) {
   EXPECT_EQ(out, "xAACAPwAAAMA=");
 }
 
+TEST(EmbeddingResponseBody, RemembersTextsAndNeverMixesThemUp) {
+  VectorTexts small(1 << 16);  // some are forgotten
+  VectorTexts none(0);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 60; ++i) {
+      std::vector<float> vector;
+      for (int x = 0; x < 100 + i % 3; ++x) vector.push_back(static_cast<float>(i) / 7 + static_cast<float>(x));
+      for (auto* texts : {&small, &none}) {
+        std::string out;
+        texts->append(out, vector);
+        ASSERT_EQ(out, floats(vector));
+      }
+    }
+  }
+}
+
 TEST(EmbeddingResponseBody, IsTheShapeOfTheApi) {
   HotCache cache({.max_bytes = 1 << 16});
   const std::vector<float> vector{0.5F, -1.0F};
@@ -137,7 +153,8 @@ TEST(EmbeddingResponseBody, IsTheShapeOfTheApi) {
     answer.vectors.push_back(cache.put(Digest256{}, std::as_bytes(std::span(vector)), HotCache::TimePoint::max(), {}));
   }
   answer.tokens = 5;
-  EXPECT_EQ(embedding_response(answer, "a \"model\"", false),
+  VectorTexts texts(1 << 20);
+  EXPECT_EQ(embedding_response(answer, "a \"model\"", false, texts),
             R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-1]},)"
             R"({"object":"embedding","index":1,"embedding":[0.5,-1]}],"model":"a \"model\"",)"
             R"("usage":{"prompt_tokens":5,"total_tokens":5}})");

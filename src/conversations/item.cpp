@@ -19,7 +19,7 @@ struct Prefix {
 };
 
 // The API's own prefixes where it documents them; an unknown type gets "item_".
-constexpr std::array<Prefix, 20> kPrefixes{{
+constexpr std::array<Prefix, 28> kPrefixes{{
     {"message", "msg_"},
     {"reasoning", "rs_"},
     {"function_call", "fc_"},
@@ -40,10 +40,18 @@ constexpr std::array<Prefix, 20> kPrefixes{{
     {"mcp_approval_request", "mcpr_"},
     {"mcp_approval_response", "mcpa_"},
     {"mcp_call", "mcp_"},
+    {"tool_search_call", "tsc_"},
+    {"tool_search_output", "tso_"},
+    {"additional_tools", "at_"},
+    {"compaction", "cmp_"},
+    {"apply_patch_call", "apc_"},
+    {"apply_patch_call_output", "apco_"},
+    {"program", "prg_"},
+    {"program_output", "prgo_"},
 }};
 
-constexpr std::array<std::string_view, 7> kRoles{"user", "assistant", "system",       "developer",
-                                                 "tool", "critic",    "discriminator"};
+constexpr std::array<std::string_view, 8> kRoles{"user", "assistant", "system",        "developer",
+                                                 "tool", "critic",    "discriminator", "unknown"};
 
 std::string_view prefix_of(std::string_view type) {
   const auto* const row = std::ranges::find(kPrefixes, type, &Prefix::type);
@@ -88,6 +96,19 @@ Result<void> check_message(const json::object& parsed, std::string_view param) {
   return {};
 }
 
+/// What the item says it is; without a type, a role makes it a message, and an id alone a reference.
+Result<std::string> type_of(const json::object& parsed, std::string_view param) {
+  const auto* const type = parsed.if_contains("type");
+  if (type != nullptr && !type->is_null()) {
+    if (type->is_string() && !type->get_string().empty()) return std::string(type->get_string());
+    return refuse("An item's type must be a string, and not an empty one.", fmt::format("{}.type", param));
+  }
+  if (parsed.contains("role")) return std::string("message");
+  if (parsed.contains("id") && parsed.size() == (type == nullptr ? 1U : 2U)) return std::string("item_reference");
+  return refuse("Missing required parameter: an item needs a type, or a role that makes it a message.",
+                fmt::format("{}.type", param));
+}
+
 std::string key_text(std::string_view quoted) { return std::string(json::parse(quoted).get_string()); }
 
 }  // namespace
@@ -95,23 +116,16 @@ std::string key_text(std::string_view quoted) { return std::string(json::parse(q
 Result<NewItem> normalise_item(std::string_view raw, const json::object& parsed, std::string_view param) {
   if (raw.size() > kMaxItemBytes)
     return refuse(fmt::format("An item may have {} bytes at most.", kMaxItemBytes), std::string(param));
-  const auto* const type_value = parsed.if_contains("type");
-  if (type_value != nullptr && !type_value->is_string()) {
-    return refuse("An item's type must be a string.", fmt::format("{}.type", param));
-  }
-  const bool implied = type_value == nullptr && parsed.contains("role");
-  if (type_value == nullptr && !implied) {
-    return refuse("Missing required parameter: an item needs a type, or a role that makes it a message.",
-                  fmt::format("{}.type", param));
-  }
-  const std::string type(implied ? std::string_view("message") : std::string_view(type_value->get_string()));
-  const bool message = type == "message";
+  auto type = type_of(parsed, param);
+  if (!type) return std::unexpected(std::move(type.error()));
+  const bool implied = string_or_empty(parsed, "type").empty();
+  const bool message = *type == "message";
   if (message) {
     auto good = check_message(parsed, param);
     if (!good) return std::unexpected(std::move(good.error()));
   }
   NewItem item;
-  item.prefix = prefix_of(type);
+  item.prefix = prefix_of(*type);
   if (const auto* const id = parsed.if_contains("id"); id != nullptr && !id->is_null()) {
     item.client_id = string_or_empty(parsed, "id");
     if (!sane_id(item.client_id)) {
@@ -119,7 +133,7 @@ Result<NewItem> normalise_item(std::string_view raw, const json::object& parsed,
                     fmt::format("{}.id", param));
     }
   }
-  if (type == "item_reference") {
+  if (*type == "item_reference") {
     if (item.client_id.empty())
       return refuse("An item_reference needs the id of an item.", fmt::format("{}.id", param));
     item.again = true;
@@ -130,7 +144,7 @@ Result<NewItem> normalise_item(std::string_view raw, const json::object& parsed,
   RawJson members(raw);
   while (const auto member = members.next()) {
     const auto key = key_text(member->key);
-    if (key == "id") continue;
+    if (key == "id" || (implied && key == "type")) continue;
     item.json += ',';
     item.json += member->key;
     item.json += ':';

@@ -27,6 +27,7 @@ Outline outline_of(std::string_view json) {
     if (member->key == R"("id")") id = member->value;
     if (member->key == R"("approval_request_id")") request_id = member->value;
   }
+  if (outline.call_id == "null") outline.call_id = {};
   outline.answers = outline.type.ends_with(R"(_output")");
   if (outline.type == R"("mcp_approval_request")") outline.call_id = id;
   if (outline.type == R"("mcp_approval_response")") {

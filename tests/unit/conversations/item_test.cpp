@@ -117,6 +117,15 @@ TEST(Item, AReferenceNamesAnItemAndHoldsNothing) {
   EXPECT_TRUE(item->again);
   EXPECT_EQ(item->client_id, "msg_1");
   EXPECT_EQ(item->json, "");
+  for (const auto* raw : {R"({"id":"msg_1"})", R"({"id":"msg_1","type":null})"}) {
+    const auto bare = normalised(raw);
+    ASSERT_TRUE(bare) << raw;
+    EXPECT_TRUE(bare->again);
+  }
+  EXPECT_FALSE(normalised(R"({"id":"msg_1","text":"x"})"));
+  const auto untyped = normalised(R"({"type":null,"role":"user","content":"x"})");
+  ASSERT_TRUE(untyped);
+  EXPECT_EQ(untyped->json.find("null"), std::string::npos) << untyped->json;
   const auto nothing = normalised(R"({"type":"item_reference"})");
   ASSERT_FALSE(nothing);
   EXPECT_EQ(nothing.error().param(), "items[0].id");

@@ -89,7 +89,7 @@ redis::Endpoint ClusterServers::endpoint() const {
 
 std::size_t ClusterServers::master_of(std::uint16_t slot) const {
   for (const auto& asked : nodes_) {
-    if (asked->pid() <= 0) continue;
+    if (asked->pid() <= 0 || asked->paused()) continue;
     // "first last [host port id] ..." a line each, flattened by redis-cli: the master's port follows the range.
     std::istringstream lines(asked->cli({"CLUSTER", "NODES"}));
     for (std::string line; std::getline(lines, line);) {
@@ -141,6 +141,28 @@ void ClusterServers::fail_over(std::size_t index) {
   RedisServer& replica = node(index + nodes_.size() / 2);
   wait_until("the replica takes the order", [&] { return replica.cli({"CLUSTER", "FAILOVER"}) == "OK"; });
   wait_until("the replica is the master", [&] { return has(replica.cli({"ROLE"}), "master"); });
+}
+
+void ClusterServers::fail_over_slot(std::uint16_t slot) {
+  const auto master = master_of(slot);
+  const auto id = id_of(master);
+  for (const auto& candidate : nodes_) {
+    const auto role = candidate->cli({"ROLE"});
+    if (!role.starts_with("slave") || !has(role, fmt::format("\n{}\n", node(master).port()))) continue;
+    wait_until("the replica takes the order", [&] { return candidate->cli({"CLUSTER", "FAILOVER"}) == "OK"; });
+    return wait_for_another_master(slot, master);
+  }
+  throw std::runtime_error("no replica of node " + id);
+}
+
+void ClusterServers::make_whole() {
+  for (const auto& each : nodes_) {
+    wait_until("every replica is in sync, every master has one", [&] {
+      const auto info = each->cli({"INFO", "replication"});
+      const bool synced = has(info, "master_link_status:up") || has(info, "state=online");
+      return synced && has(each->cli({"CLUSTER", "INFO"}), "cluster_state:ok");
+    });
+  }
 }
 
 void ClusterServers::wait_for_another_master(std::uint16_t slot, std::size_t before) const {

@@ -33,6 +33,10 @@ class ClusterServers {
   void finish_moving_slot(std::uint16_t slot, std::size_t to);
   /// The replica of master `index` takes over, in agreement with it.
   void fail_over(std::size_t index);
+  /// A replica of whoever serves the slot takes over, in agreement with it.
+  void fail_over_slot(std::uint16_t slot);
+  /// Returns once every node answers, every replica is in sync and the cluster serves all slots.
+  void make_whole();
   /// Returns when somebody other than `before` serves the slot; throws after 30 seconds.
   void wait_for_another_master(std::uint16_t slot, std::size_t before) const;
   /// Its value summed over all masters: what redis-cli finds where the key is.

@@ -90,7 +90,7 @@ asio::awaitable<Told> Load::write(By by, std::string token) {
     const auto answers = co_await client_.execute_all(std::move(request));
     co_return judge(answers);
   }
-  auto lease = co_await pool_.acquire();
+  auto lease = co_await pool_.acquire("{load}log");
   if (!lease) co_return Told::refused;
   const auto answers = co_await lease->execute_all(std::move(request));
   co_return judge(answers);

@@ -142,6 +142,7 @@ void RedisServer::kill() {
   send_signal(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
+  paused_ = false;
 }
 
 void RedisServer::stop() {
@@ -151,8 +152,14 @@ void RedisServer::stop() {
   pid_ = -1;
 }
 
-void RedisServer::pause() { send_signal(pid_, SIGSTOP); }
-void RedisServer::resume() { send_signal(pid_, SIGCONT); }
+void RedisServer::pause() {
+  send_signal(pid_, SIGSTOP);
+  paused_ = true;
+}
+void RedisServer::resume() {
+  send_signal(pid_, SIGCONT);
+  paused_ = false;
+}
 
 std::string RedisServer::cli(const std::vector<std::string>& command) const {
   std::vector<std::string> words = {"redis-cli", "-s", (directory_ / "redis.sock").string()};

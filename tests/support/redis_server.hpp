@@ -38,6 +38,7 @@ class RedisServer {
   void stop();    ///< SIGTERM, and waits for its end
   void pause();   ///< SIGSTOP
   void resume();  ///< SIGCONT
+  bool paused() const noexcept { return paused_; }
   /// Starts it again on the same directory, socket and port, and waits until it answers.
   void start();
 
@@ -51,6 +52,7 @@ class RedisServer {
   std::filesystem::path directory_;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;
+  bool paused_ = false;
 };
 
 }  // namespace inkwell::test

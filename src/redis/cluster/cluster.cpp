@@ -75,6 +75,14 @@ Reply array_of(const std::vector<Reply>& parts) {
   return Reply(std::move(nodes), bytes, base);
 }
 
+// WAIT is about what its own connection wrote. Asked where a redirected command went to in the end, it might be
+// answered over a newer connection, which has written nothing and is told of every replica.
+std::unexpected<Error> not_waited_for() {
+  return fail(ErrorKind::unavailable, "redis_not_waited_for",
+              "The command before was redirected to another node; how many replicas have it is not known.",
+              "Write it again where that is safe.");
+}
+
 }  // namespace
 
 /// What to do about an error.
@@ -386,6 +394,10 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::execute_tracked(std::string
   co_return answers;
 }
 
+bool Cluster::final(Asking& asking, Manner manner) {
+  return judge(asking.answer().error(), asking.routing.slot, manner.idempotent).next == Verdict::Next::give_up;
+}
+
 // All are sent in one turn, and pipelined so. What a node would not do then is asked for one by one.
 asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, std::size_t commands, Manner manner,
                                                               Clock::time_point deadline) {
@@ -396,17 +408,20 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, 
     const auto length = link::length_of_command(rest);
     all.push_back(
         std::make_unique<Asking>(std::string(rest.substr(0, length)), routing_of(arguments_of(rest)), manner));
+    if (all.size() > 1 && all.back()->routing.follows) all.back()->routing.slot = all[all.size() - 2]->routing.slot;
     rest.remove_prefix(length);
   }
   co_await send_first(all, deadline);
   std::vector<Result<Reply>> answers;
   answers.reserve(all.size());
+  bool redirected = false;  // the command before this one
   for (const auto& asking : all) {
-    if (asking->refused) {
+    const bool settled = asking->refused || (asking->link && (asking->answer() || final(*asking, manner)));
+    if (asking->routing.follows && redirected) {
+      answers.push_back(not_waited_for());
+    } else if (asking->refused) {
       answers.push_back(std::unexpected(std::move(*asking->refused)));
-    } else if (asking->link &&
-               (asking->answer() || judge(asking->answer().error(), asking->routing.slot, manner.idempotent).next ==
-                                        Verdict::Next::give_up)) {
+    } else if (settled) {
       answers.push_back(std::move(asking->answer()));
     } else if (asking->routing.splits) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
@@ -417,6 +432,7 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, 
       auto answer = co_await send(std::move(asking->wire), asking->routing.slot, manner, deadline);
       answers.push_back(std::move(answer));
     }
+    redirected = !settled;
   }
   co_return answers;
 }

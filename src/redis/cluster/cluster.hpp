@@ -72,6 +72,7 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
                                       Clock::time_point deadline);
   asio::awaitable<std::vector<Result<Reply>>> send_all(std::string wire, std::size_t commands, Manner manner,
                                                        Clock::time_point deadline);
+  bool final(Asking& asking, Manner manner);
   asio::awaitable<void> send_first(std::vector<std::unique_ptr<Asking>>& all, Clock::time_point deadline);
   asio::awaitable<Result<Reply>> send_parts(std::vector<std::string> arguments, bool idempotent,
                                             Clock::time_point deadline);

@@ -73,6 +73,7 @@ Routing routing_of(const std::vector<std::string_view>& arguments) {
   Routing routing;
   const std::string name = upper(arguments.front());
   const std::size_t key = first_key(name, arguments);
+  routing.follows = name == "WAIT" || name == "WAITAOF";
   if (key == 0 || key >= arguments.size()) return routing;
   routing.slot = key_slot(arguments[key]);
   if (arguments.size() > 2 && std::ranges::find(kSplittable, name) != kSplittable.end()) {

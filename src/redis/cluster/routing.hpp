@@ -19,6 +19,8 @@ struct Routing {
   /// The keys are spread over several slots, and the command's answer can be put together from those of its parts
   /// (MGET, EXISTS, TOUCH, DEL, UNLINK).
   bool splits = false;
+  /// WAIT, WAITAOF: to where the command before it went, because it is about what its connection has written.
+  bool follows = false;
 };
 
 Routing routing_of(const std::vector<std::string_view>& arguments);

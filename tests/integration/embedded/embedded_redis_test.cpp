@@ -268,7 +268,7 @@ TEST_F(EmbeddedRedisTest, ShowsTheServersOwnWordsWhenItsDataAreDamaged) {
   const std::string text = failure(options());
 
   EXPECT_THAT(text, HasSubstr("exited with status 1"));
-  EXPECT_THAT(text, HasSubstr("Unknown command 'XXn' reading the append only file"));
+  EXPECT_THAT(text, HasSubstr("'XXn'"));
 }
 
 TEST_F(EmbeddedRedisTest, RefusesADirectoryThatCannotBeUsed) {

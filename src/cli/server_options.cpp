@@ -49,6 +49,7 @@ embeddings::Options embeddings_options(const config::Config::Embeddings& from) {
   embeddings::Options options;
   options.hot.max_bytes = from.hot.max_bytes;
   options.hot_ttl = from.hot.ttl;
+  options.warm_limit = from.hot.warm;
   options.text_bytes = from.hot.text_bytes;
   options.lifetime = from.lifetime;
   options.lexical_dimensions = static_cast<std::uint32_t>(from.dimensions);

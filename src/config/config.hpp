@@ -79,6 +79,7 @@ struct Config {
       std::size_t max_bytes{};
       std::size_t text_bytes{};
       Duration ttl{};
+      Duration warm{};
     } hot;
     std::string precision;
     Duration lease{};

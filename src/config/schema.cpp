@@ -332,6 +332,12 @@ void add_embedding_settings(std::vector<Setting>& all) {
                   {kSecond, kLongest},
                   "How long an embedding stays in this process before it is asked for again.",
                   store<&C::embeddings, &E::hot, &E::Hot::ttl>},
+                 {"embeddings.hot.warm",
+                  Type::duration,
+                  "5s",
+                  {0, kHour},
+                  "How long at most a starting server fills its memory with what was asked for most; 0 doesn't.",
+                  store<&C::embeddings, &E::hot, &E::Hot::warm>},
              });
   add_upstream_settings<&E::upstream>(all, "embeddings.upstream.",
                                       "A server that computes embeddings, up to and with its /v1 where it has one; "

@@ -1,6 +1,8 @@
 #include "embeddings/embeddings.hpp"
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "base/random.hpp"
@@ -58,7 +60,8 @@ Embeddings::Embeddings(asio::any_io_executor executor, keyspace::Store& store, S
       providers_(std::move(providers)),
       seed_(random_seed()),
       gate_(executor),
-      redis_(store, shared.hot, options_, gate_, stats_) {}
+      redis_(store, shared.hot, options_, gate_, stats_),
+      hot_set_(store, redis_, shared.hot, options_, stats_) {}
 
 Embeddings::~Embeddings() = default;
 
@@ -66,6 +69,26 @@ asio::awaitable<void> Embeddings::close() {
   co_await gate_.close();
   lanes_.clear();  // abandons what waits there
   co_await redis_.give_all_back();
+  co_await hot_set_.write();
+}
+
+void Embeddings::warm() { gate_.spawn("embeddings: warm", hot_set_.warm(models())); }
+
+// One use in so many is enough to tell what is hot.
+void Embeddings::note_use(const Job& job) {
+  constexpr std::uint64_t kSample = 4;
+  if (job.control.mode == CacheControl::Mode::bypass) return;
+  bool due = false;
+  for (std::size_t i = stats_.calls % kSample; i < job.needs.size(); i += kSample) {
+    due = hot_set_.note(job.choice, job.needs[i].digest) || due;
+  }
+  if (due) gate_.spawn("embeddings: hot set", write_hot_set());
+}
+
+asio::awaitable<void> Embeddings::write_hot_set() {
+  asio::steady_timer timer(executor_, options_.hot_set_interval);
+  co_await timer.async_wait(asio::use_awaitable);
+  co_await hot_set_.write();
 }
 
 std::vector<std::string> Embeddings::models() const {
@@ -103,6 +126,7 @@ asio::awaitable<Result<Answer>> Embeddings::embed(ModelChoice choice, std::vecto
   auto fetched = co_await take_flights(job);
   if (!fetched) co_return std::unexpected(std::move(fetched.error()));
   --stats_.failed_calls;
+  note_use(*job);
   co_return assemble(*job);
 }
 

@@ -26,6 +26,7 @@
 #include <inkwell/hot_cache.hpp>
 
 #include "base/gate.hpp"
+#include "embeddings/hot_set.hpp"
 #include "embeddings/input.hpp"
 #include "embeddings/job.hpp"
 #include "embeddings/key.hpp"
@@ -66,6 +67,9 @@ class Embeddings {
   boost::asio::awaitable<Result<Answer>> embed(ModelChoice choice, std::vector<Input> inputs,
                                                CacheControl control = {});
 
+  /// Fills the hot tier with what was hot before, in the background (Options::warm_limit). Once, by one worker.
+  void warm();
+
   /// Known models, those of the first provider first.
   std::vector<std::string> models() const;
   const Stats& stats() const noexcept { return stats_; }
@@ -102,6 +106,8 @@ class Embeddings {
   std::vector<RedisTier::Write> settle_computed(Leds& leds, ProviderAnswer answer);
 
   Answer assemble(const Job& job);
+  void note_use(const Job& job);
+  boost::asio::awaitable<void> write_hot_set();
   ModelStats& stats_of(std::string_view model);
 
   boost::asio::any_io_executor executor_;
@@ -114,6 +120,7 @@ class Embeddings {
   std::unordered_map<Digest256, std::shared_ptr<Lane>, DigestHash> lanes_;  ///< those in use
   Gate gate_;
   RedisTier redis_;
+  HotSet hot_set_;
 };
 
 }  // namespace inkwell::embeddings

@@ -70,6 +70,23 @@ Digest256 hot_key(const Digest256& input, const Digest256& choice) noexcept {
   return key;
 }
 
+std::optional<Digest256> digest_of_hex(std::string_view text) {
+  const auto nibble = [](char c) -> int {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return -1;
+  };
+  Digest256 digest;
+  if (text.size() != 2 * digest.bytes.size()) return std::nullopt;
+  for (std::size_t i = 0; i < digest.bytes.size(); ++i) {
+    const int high = nibble(text[2 * i]);
+    const int low = nibble(text[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    digest.bytes[i] = static_cast<std::byte>(high << 4 | low);
+  }
+  return digest;
+}
+
 std::string hex(const Digest256& digest) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,5 +57,7 @@ struct DigestHash {
 
 /// 64 lower-case hexadecimal digits, as keys in Redis carry it.
 std::string hex(const Digest256& digest);
+/// The reverse; nothing for anything else.
+std::optional<Digest256> digest_of_hex(std::string_view text);
 
 }  // namespace inkwell::embeddings

@@ -78,9 +78,12 @@ struct Options {
   std::chrono::milliseconds redis_write_timeout{2'000};  ///< then the write is dropped
   /// An input that another process computes is waited for at most so long; 0: processes don't wait for each other.
   std::chrono::milliseconds lease{10'000};
-  std::chrono::milliseconds deadline{60'000};  ///< of one call of embed(), retries included
-  std::size_t max_in_flight = 65'536;          ///< inputs one worker fetches at once; beyond: overloaded
-  std::vector<UpstreamOptions> upstreams;      ///< of those that serve a model, each is asked when the one before fails
+  std::chrono::milliseconds deadline{60'000};          ///< of one call of embed(), retries included
+  std::size_t hot_set_size = 10'000;                   ///< hottest inputs of a model that are remembered; 0: none
+  std::chrono::milliseconds hot_set_interval{15'000};  ///< between two writes of what was used
+  std::chrono::milliseconds warm_limit{5'000};         ///< for filling the hot tier at the start; 0: it isn't
+  std::size_t max_in_flight = 65'536;                  ///< inputs one worker fetches at once; beyond: overloaded
+  std::vector<UpstreamOptions> upstreams;  ///< of those that serve a model, each is asked when the one before fails
 };
 
 }  // namespace inkwell::embeddings

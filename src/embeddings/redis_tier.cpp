@@ -17,24 +17,6 @@ std::chrono::sys_time<milliseconds> wall_clock_now() {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
 
-/// Of 64 hexadecimal digits; nothing for anything else.
-std::optional<Digest256> digest_of_hex(std::string_view text) {
-  const auto nibble = [](char c) -> int {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
-  };
-  Digest256 digest;
-  if (text.size() != 2 * digest.bytes.size()) return std::nullopt;
-  for (std::size_t i = 0; i < digest.bytes.size(); ++i) {
-    const int high = nibble(text[2 * i]);
-    const int low = nibble(text[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    digest.bytes[i] = static_cast<std::byte>(high << 4 | low);
-  }
-  return digest;
-}
-
 }  // namespace
 
 /// A read under way: what is invalidated meanwhile is not kept.

@@ -38,6 +38,7 @@ struct Stats {
   std::uint64_t refreshed = 0;             ///< values in Redis whose lifetime was set anew
   std::uint64_t invalidated = 0;           ///< entries of the hot tier dropped because Redis told of a change
   std::uint64_t flushes = 0;               ///< times the hot tier was emptied: connection lost, or Redis flushed
+  std::uint64_t warmed = 0;                ///< vectors read into the hot tier at the start
   std::size_t in_flight = 0;               ///< inputs being fetched now
 
   static constexpr std::size_t kMaxModels = 64;

@@ -163,6 +163,22 @@ std::string Keys::embeddings_pattern(std::string_view model) const {
   return fmt::format("{}emb:{}:*", prefix_, encoded(model));
 }
 
+std::optional<Keys::HotSetName> Keys::parse_hot_set(std::string_view key) const {
+  constexpr std::string_view kFamily = "hot:";
+  if (!key.starts_with(root_)) return std::nullopt;
+  key.remove_prefix(root_.size());
+  const auto tenant_end = key.find(':');
+  if (tenant_end == std::string_view::npos) return std::nullopt;
+  auto tenant = decoded(key.substr(0, tenant_end));
+  key.remove_prefix(tenant_end + 1);
+  if (!tenant || !key.starts_with(kFamily)) return std::nullopt;
+  auto model = decoded(key.substr(kFamily.size()));
+  if (!model || model->empty()) return std::nullopt;
+  return HotSetName{std::move(*tenant), std::move(*model)};
+}
+
+std::string Keys::any_hot_set_pattern() const { return root_ + "*:hot:*"; }
+
 std::string Keys::any_embedding_pattern() const { return root_ + "*:emb:*"; }
 
 std::chrono::milliseconds lifetime_with_jitter(Family family, double random) noexcept {

@@ -72,6 +72,13 @@ class Keys {
   };
   /// The reverse of embedding(), for any tenant of this installation; nothing for any other key.
   std::optional<EmbeddingName> parse_embedding(std::string_view key) const;
+  struct HotSetName {
+    std::string tenant;
+    std::string model;
+  };
+  /// The reverse of hot_set(), likewise.
+  std::optional<HotSetName> parse_hot_set(std::string_view key) const;
+  std::string any_hot_set_pattern() const;  ///< of all models and tenants
   /// Matches (as a pattern of SCAN) the keys of all embeddings of `model`, and their leases.
   std::string embeddings_pattern(std::string_view model) const;
   /// The same of all models and tenants.

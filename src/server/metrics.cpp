@@ -234,6 +234,7 @@ void expose_embeddings(Exposition& out, const Shared& shared) {
           &Stats::invalidated);
   counter("inkwell_embeddings_flushes_total", "Times the hot tier was emptied: connection lost, or Redis flushed.",
           &Stats::flushes);
+  counter("inkwell_embeddings_warmed_total", "Vectors read into the hot tier at the start.", &Stats::warmed);
   expose_models(out, all);
   out.gauge("inkwell_embeddings_hot_entries", "Vectors in the hot tier.", number(hot.entries));
   out.gauge("inkwell_embeddings_hot_bytes", "Memory of the hot tier, what is held beyond eviction included.",

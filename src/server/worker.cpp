@@ -146,6 +146,7 @@ void Worker::run(asio::ip::tcp::acceptor acceptor) {
   state.listener = std::make_unique<Listener>(*this, std::move(acceptor));
   state.life.spawn("accept", state.listener->run());
   state.life.spawn("sweep", state.sweep());
+  if (state.index == 0) state.embeddings.warm();
   state.io.run();
   state.listener.reset();
 }

@@ -68,6 +68,18 @@ describe('embeddings with the OpenAI SDK', () => {
     assert.deepEqual(await vectorsOf('kept over a restart'), before);
   });
 
+  it('answers what was hot before a restart from memory', async () => {
+    const texts = Array.from({ length: 40 }, (_, i) => `a hot text, number ${i}`);
+    for (let i = 0; i < 16; ++i) await vectorsOf(texts);
+    assert.equal(await server.stop(), 0);
+    await server.startAgain();
+    const warmed = async () => /^inkwell_embeddings_warmed_total (\d+)/m.exec(await (await fetch(`${server.url}/metrics`)).text());
+    const until = Date.now() + 20_000;
+    while (Number((await warmed())?.[1] ?? 0) < 40 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    const answer = await client.embeddings.create({ model: MODEL, input: texts }).asResponse();
+    assert.equal(answer.headers.get('x-inkwell-cache'), 'hot=40, redis=0, miss=0');
+  });
+
   it('answers mistakes with the errors the SDK knows', async () => {
     await assert.rejects(client.embeddings.create({ model: 'no-such-model', input: 'x' }), NotFoundError);
     await assert.rejects(client.embeddings.create({ model: MODEL, input: '' }), BadRequestError);

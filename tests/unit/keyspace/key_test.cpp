@@ -30,6 +30,17 @@ std::vector<Key> one_of_each(const Keys& keys, std::string_view name) {
           keys.hot_set(name)};
 }
 
+TEST(Keys, AHotSetsKeyIsTakenApartAgain) {
+  const Keys keys("default");
+  const auto name = keys.parse_hot_set(keys.of("t 1").hot_set("org/model:v1").str());
+  ASSERT_TRUE(name);
+  EXPECT_EQ(name->tenant, "t 1");
+  EXPECT_EQ(name->model, "org/model:v1");
+  for (const auto* other : {"", "ink:default:hot", "ink:default:hot:", "ink:default:emb:m:3:00", "x:default:hot:m"}) {
+    EXPECT_FALSE(keys.parse_hot_set(other)) << other;
+  }
+}
+
 TEST(Keys, AnEmbeddingsKeyIsTakenApartAgain) {
   const Keys keys("a tenant", "pre:fix");
   for (const std::string& model :

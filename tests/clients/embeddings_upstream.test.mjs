@@ -1,12 +1,54 @@
 // OpenAI's official SDK through Inkwell to an upstream: what reaches the upstream, what comes back, and what a request
 // may ask of the cache.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import OpenAI, { APIError, BadRequestError } from 'openai';
 import { Inkwell } from './support/inkwell.mjs';
 import { Upstream, vectorOf } from './support/upstream.mjs';
 
 const MODEL = 'text-embedding-3-small';
+
+describe('embeddings of an upstream over TLS', () => {
+  let directory;
+  let upstream;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'inkwell-upstream-'));
+    const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(directory, name));
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+      '-subj', '/CN=upstream', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    upstream = await Upstream.start({ key: await readFile(key), cert: await readFile(cert) });
+  });
+  after(async () => {
+    upstream?.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const asked = async (env) => {
+    const server = await Inkwell.start({ env: { INKWELL_EMBEDDINGS_UPSTREAM_URL: upstream.url, ...env } });
+    try {
+      const client = new OpenAI({ apiKey: 'unused', baseURL: `${server.url}/v1`, maxRetries: 0 });
+      const answer = await client.embeddings.create({ model: MODEL, input: ['one', 'two'] });
+      return answer.data.map((row) => row.embedding.map(Math.fround));
+    } finally {
+      await server.remove();
+    }
+  };
+
+  it('speaks HTTP/2 to one whose authority it was told to trust', async () => {
+    const vectors = await asked({ INKWELL_EMBEDDINGS_UPSTREAM_CA_FILE: join(directory, 'cert.pem') });
+    assert.deepEqual(vectors, [vectorOf('one'), vectorOf('two')]);
+    assert.equal(upstream.requests[0].version, '2.0');
+  });
+
+  it('refuses one whose certificate nobody vouches for', async () => {
+    upstream.requests.length = 0;
+    await assert.rejects(asked({}), (error) => error.status === 503 && error.code === 'upstream_unreachable');
+    assert.equal(upstream.requests.length, 0);
+  });
+});
 
 describe('embeddings of an upstream, with the OpenAI SDK', () => {
   let upstream;

@@ -1,6 +1,7 @@
 #include "embeddings/value.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <limits>
 

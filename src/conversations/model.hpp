@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,8 +81,40 @@ struct Items {
 
 enum class Order : std::uint8_t { ascending, descending };
 
+/// Items that were read. Immutable, so copies share them; used on one thread at a time.
+class ItemList {
+ public:
+  ItemList() : ItemList(std::vector<Item>()) {}
+  explicit ItemList(std::vector<Item> items) : shared_(std::make_shared<Shared>(std::move(items))) {}
+
+  const std::vector<Item>& all() const noexcept { return shared_->items; }
+  std::size_t size() const noexcept { return all().size(); }
+  bool empty() const noexcept { return all().empty(); }
+  auto begin() const noexcept { return all().begin(); }
+  auto end() const noexcept { return all().end(); }
+  const Item& front() const { return all().front(); }
+  const Item& back() const { return all().back(); }
+  const Item& at(std::size_t place) const { return all().at(place); }
+  const Item& operator[](std::size_t place) const { return all()[place]; }
+
+  /// What `make` makes of the list: made once, and kept with it.
+  template <class Make>
+  const std::shared_ptr<const std::string>& text(const Make& make) const {
+    if (!shared_->text) shared_->text = std::make_shared<const std::string>(make(all()));
+    return shared_->text;
+  }
+
+ private:
+  struct Shared {
+    explicit Shared(std::vector<Item> of) : items(std::move(of)) {}
+    const std::vector<Item> items;
+    std::shared_ptr<const std::string> text;
+  };
+  std::shared_ptr<Shared> shared_;
+};
+
 struct Page {
-  std::vector<Item> items;
+  ItemList items;
   std::int64_t version = 0;  ///< that the conversation had then
   bool has_more = false;
 };

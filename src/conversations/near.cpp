@@ -11,7 +11,7 @@ std::size_t size_of(const Near::Value& value) {
   if (const auto* const page = std::get_if<Page>(&value)) {
     std::size_t bytes = 0;
     for (const auto& item : page->items) bytes += size_of(item);
-    return bytes;
+    return 2 * bytes;  // and what the caller makes of them
   }
   if (const auto* const item = std::get_if<Item>(&value)) return size_of(*item);
   return std::get<Conversation>(value).metadata.size();

@@ -18,6 +18,15 @@ using redis::View;
 
 constexpr std::size_t kMaxWindowBytes = std::size_t{64} << 20;
 
+Page page_with(std::vector<Item> items, std::int64_t version, std::size_t most) {
+  Page page;
+  page.version = version;
+  page.has_more = items.size() > most;
+  if (page.has_more) items.pop_back();
+  page.items = ItemList(std::move(items));
+  return page;
+}
+
 /// From what list.lua answers to a question for one more than `most` items behind `after`.
 Result<Page> page_of(View answer, std::string_view id, std::size_t most, std::string_view after) {
   if (!answer.is_aggregate()) {
@@ -28,26 +37,19 @@ Result<Page> page_of(View answer, std::string_view id, std::size_t most, std::st
   }
   auto found = items_of(answer, id);
   if (!found) return std::unexpected(std::move(found.error()));
-  Page page;
-  page.items = std::move(found->items);
-  page.version = found->version;
-  page.has_more = page.items.size() > most;
-  if (page.has_more) page.items.pop_back();
-  return page;
+  return page_with(std::move(found->items), found->version, most);
 }
 
 /// From what window.lua answers to a question for items of `bytes`.
 Result<Page> window_of(View answer, std::string_view id, WindowLimits limits, std::size_t bytes) {
   auto found = items_of(answer, id);
   if (!found) return std::unexpected(std::move(found.error()));
-  Page page;
-  page.items = std::move(found->items);
-  page.version = found->version;
-  std::ranges::reverse(page.items);
+  std::vector<Item>& items = found->items;
+  std::ranges::reverse(items);
   std::size_t read = 0;
   std::vector<std::string_view> texts;
-  texts.reserve(page.items.size());
-  for (const auto& item : page.items) {
+  texts.reserve(items.size());
+  for (const auto& item : items) {
     texts.emplace_back(item.json);
     read += item.json.size();
   }
@@ -55,8 +57,11 @@ Result<Page> window_of(View answer, std::string_view id, WindowLimits limits, st
   const bool cut = texts.size() > limits.items || read > bytes;
   if (read > bytes && limits.tokens == 0) limits.items = std::min(limits.items, texts.size() - 1);
   const auto begin = window_begin(texts, cut, limits);
+  Page page;
+  page.version = found->version;
   page.has_more = begin > 0;
-  page.items.erase(page.items.begin(), page.items.begin() + static_cast<std::ptrdiff_t>(begin));
+  items.erase(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(begin));
+  page.items = ItemList(std::move(items));
   return page;
 }
 
@@ -176,12 +181,7 @@ awaitable<Conversations::Listed> Conversations::list_plainly(std::string id, Ord
     listed.page = std::unexpected(std::move(items.error()));
     co_return listed;
   }
-  Page page;
-  page.items = std::move(*items);
-  page.version = static_cast<std::int64_t>(number_in(fields[0]));
-  page.has_more = page.items.size() > most;
-  if (page.has_more) page.items.pop_back();
-  listed.page = std::move(page);
+  listed.page = page_with(std::move(*items), static_cast<std::int64_t>(number_in(fields[0])), most);
   co_return listed;
 }
 

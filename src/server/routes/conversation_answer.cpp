@@ -21,6 +21,22 @@ bool names_tag(std::string_view header, std::string_view tag) {
   return false;
 }
 
+std::string text_of(const std::vector<Item>& items, bool has_more) {
+  std::size_t size = 256;
+  for (const auto& item : items) size += item.json.size() + 1;
+  std::string body;
+  body.reserve(size);
+  body += R"({"object":"list","data":[)";
+  for (const auto& item : items) {
+    if (&item != &items.front()) body += ',';
+    body += item.json;
+  }
+  const auto id = [&](const Item& item) { return fmt::format(R"("{}")", item.id); };
+  body += fmt::format(R"(],"first_id":{},"last_id":{},"has_more":{}}})", items.empty() ? "null" : id(items.front()),
+                      items.empty() ? "null" : id(items.back()), has_more);
+  return body;
+}
+
 }  // namespace
 
 HttpResponse json_text(std::string body) {
@@ -39,6 +55,7 @@ HttpResponse unless_known(const HttpRequest& request, HttpResponse response) {
   if (!known || !names_tag(*known, response.headers.back().second)) return response;
   response.status = http::status::not_modified;
   response.body.clear();
+  response.shared_body.reset();
   return response;
 }
 
@@ -54,15 +71,14 @@ HttpResponse conversation_response(const Conversation& conversation) {
 }
 
 HttpResponse items_response(const std::vector<Item>& items, bool has_more) {
-  std::string body = R"({"object":"list","data":[)";
-  for (const auto& item : items) {
-    if (&item != &items.front()) body += ',';
-    body += item.json;
-  }
-  const auto id = [&](const Item& item) { return fmt::format(R"("{}")", item.id); };
-  body += fmt::format(R"(],"first_id":{},"last_id":{},"has_more":{}}})", items.empty() ? "null" : id(items.front()),
-                      items.empty() ? "null" : id(items.back()), has_more);
-  return json_text(std::move(body));
+  return json_text(text_of(items, has_more));
+}
+
+HttpResponse page_response(const conversations::Page& page) {
+  HttpResponse response;
+  response.shared_body =
+      page.items.text([&page](const std::vector<Item>& items) { return text_of(items, page.has_more); });
+  return with_version(std::move(response), page.version);
 }
 
 HttpResponse conversations_response(const conversations::ConversationPage& page) {

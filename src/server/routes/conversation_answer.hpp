@@ -22,6 +22,8 @@ HttpResponse unless_known(const HttpRequest& request, HttpResponse response);
 
 HttpResponse conversation_response(const conversations::Conversation& conversation);
 HttpResponse conversations_response(const conversations::ConversationPage& page);
+/// A page that is answered again and again is written once.
+HttpResponse page_response(const conversations::Page& page);
 HttpResponse items_response(const std::vector<conversations::Item>& items, bool has_more);
 
 /// 404 for an id that isn't one of ours, which names nothing.

@@ -216,7 +216,7 @@ asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
     auto conversations = worker.conversations(request.identity);
     auto window = co_await conversations.window(std::move(id), **limits);
     if (!window) co_return error_response(window.error());
-    co_return unless_known(request, with_version(items_response(window->items, window->has_more), window->version));
+    co_return unless_known(request, page_response(*window));
   }
   const auto limit = query_integer(request, "limit", 1, conversations::kMaxPage);
   if (!limit) co_return error_response(limit.error());
@@ -230,7 +230,7 @@ asio::awaitable<HandlerResult> list(Worker& worker, HttpRequest& request) {
   auto conversations = worker.conversations(request.identity);
   auto page = co_await conversations.list(std::string(request.path_param("id")), order, size, after);
   if (!page) co_return error_response(page.error());
-  co_return unless_known(request, with_version(items_response(page->items, page->has_more), page->version));
+  co_return unless_known(request, page_response(*page));
 }
 
 asio::awaitable<HandlerResult> retrieve_item(Worker& worker, HttpRequest& request) {

@@ -179,7 +179,7 @@ class Client {
     auto page = co_await std::move(reading);
     if (!page || page->has_more) co_return;
     operation.version = page->version;
-    take(operation, page->items);
+    take(operation, page->items.all());
     known_ = operation.ids;
     run_.history.add(std::move(operation));
   }

@@ -147,6 +147,7 @@ class AccessReader {
 
   void check_unique() {
     std::vector<std::array<unsigned char, 32>> hashes;
+    hashes.reserve(access_.keys.size());
     for (const AccessKey& key : access_.keys) hashes.push_back(key.sha256);
     std::ranges::sort(hashes);
     if (std::ranges::adjacent_find(hashes) == hashes.end() || error_) return;

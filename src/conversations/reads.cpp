@@ -12,7 +12,6 @@ namespace inkwell::conversations {
 namespace {
 
 using boost::asio::awaitable;
-using redis::Reply;
 using redis::Script;
 using redis::View;
 

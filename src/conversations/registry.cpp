@@ -99,7 +99,7 @@ awaitable<void> Registry::settle(std::string id, Note note) {
     co_await usage(std::move(arguments));
   }
   if (gone) {
-    std::vector<std::string> ids(1, std::move(id));
+    std::vector<std::string> ids(1, id);
     co_await forget(std::move(note.owner), std::move(ids), true);
     co_return;
   }

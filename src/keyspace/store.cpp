@@ -44,12 +44,14 @@ std::vector<std::string> Store::names_of(const std::vector<Key>& keys) {
   return names;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a coroutine's parameter
 boost::asio::awaitable<Result<redis::Reply>> Store::run(const redis::Script& script, std::vector<Key> keys,
                                                         std::vector<std::string> arguments,
                                                         redis::CallOptions options) {
   return client_.run(script, names_of(keys), std::move(arguments), options);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a coroutine's parameter
 boost::asio::awaitable<Result<redis::Reply>> Store::run_tracked(const redis::Script& script, std::vector<Key> keys,
                                                                 std::vector<std::string> arguments) {
   const auto names = names_of(keys);
@@ -92,8 +94,8 @@ boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::exists_all(cons
   return client_.execute_all(std::move(request), redis::CallOptions{.timeout = {}, .idempotent = true});
 }
 
-boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::read_hashes(const std::vector<Key>& keys,
-                                                                             std::vector<std::string_view> fields) {
+boost::asio::awaitable<std::vector<Result<redis::Reply>>> Store::read_hashes(
+    const std::vector<Key>& keys, const std::vector<std::string_view>& fields) {
   redis::Request request;
   for (const auto& key : keys) {
     request.add("HMGET", key.str(), fields);

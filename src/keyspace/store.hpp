@@ -59,7 +59,7 @@ class Store {
   /// EXISTS of many keys, and HMGET of `fields` followed by PEXPIRETIME of many hashes (two answers a key), likewise.
   boost::asio::awaitable<std::vector<Result<redis::Reply>>> exists_all(const std::vector<Key>& keys);
   boost::asio::awaitable<std::vector<Result<redis::Reply>>> read_hashes(const std::vector<Key>& keys,
-                                                                        std::vector<std::string_view> fields);
+                                                                        const std::vector<std::string_view>& fields);
 
   struct Entry {
     Key key;

@@ -85,13 +85,16 @@ void expose_redis(Exposition& out, const Shared& shared) {
   };
   std::size_t connected = 0;
   std::size_t pending = 0;
+  std::size_t open = 0;
   for (const auto& stats : all) {
     connected += stats.connected ? 1 : 0;
     pending += stats.pending;
+    open += stats.breaker == redis::BreakerState::closed ? 0 : 1;
   }
   using Stats = redis::ClientStats;
   out.gauge("inkwell_redis_connected", "Workers whose Redis link is up.", number(connected));
   out.gauge("inkwell_redis_pending", "Commands waiting for their answer now.", number(pending));
+  out.gauge("inkwell_redis_circuit_open", "Workers whose circuit breaker is open or probing.", number(open));
   counter("inkwell_redis_requests_total", "Commands accepted.", &Stats::requests);
   counter("inkwell_redis_replies_total", "Answers matched to a command.", &Stats::replies);
   counter("inkwell_redis_errors_total", "Answers that were errors of the server.", &Stats::errors);
@@ -99,6 +102,9 @@ void expose_redis(Exposition& out, const Shared& shared) {
   counter("inkwell_redis_unknown_outcomes_total", "Calls that ended with an unknown outcome.", &Stats::unknown);
   counter("inkwell_redis_resent_total", "Idempotent commands sent again after a loss.", &Stats::resent);
   counter("inkwell_redis_rejected_total", "Commands refused because a queue was full.", &Stats::rejected);
+  counter("inkwell_redis_circuit_opened_total", "Circuit breakers that opened.", &Stats::breaker_opened);
+  counter("inkwell_redis_circuit_refused_total", "Commands refused by an open circuit breaker.",
+          &Stats::breaker_refused);
   counter("inkwell_redis_connects_total", "Successful handshakes.", &Stats::connects);
   counter("inkwell_redis_connect_failures_total", "Failed attempts to connect.", &Stats::connect_failures);
   counter("inkwell_redis_writes_total", "Write system calls.", &Stats::writes);

@@ -111,7 +111,7 @@ struct Options {
       5000};  ///< ... and the connection is lost when nothing comes for so long after it
   std::chrono::milliseconds backoff_base{10};
   std::chrono::milliseconds backoff_cap{2000};  ///< and no wait is longer than a twentieth of the outage (or 40 ms)
-  BreakerOptions breaker;  ///< of a Client only
+  BreakerOptions breaker;                       ///< of a Client only
   /// Asked before each handshake, in place of the endpoint's user and password: for those that are rotated. Called on
   /// the link's executor; must not throw or block. (A connection that is up is re-authenticated by sending it AUTH.)
   std::function<Credentials()> credentials;
@@ -124,6 +124,12 @@ struct Options {
   std::function<void(const LinkEvent&)> on_event;  ///< called on the link's executor; must not throw
 };
 
+/// Which node of a cluster a read may be asked of.
+enum class ReadFrom : std::uint8_t {
+  master,
+  replica,  ///< any replica of the key's master: spreads load, but may answer with what the master held a moment ago
+};
+
 struct CallOptions {
   /// Deadline, counted from the call; zero means Options::command_timeout. Expiry of a written command leaves its
   /// outcome unknown; its late reply is read and dropped.
@@ -131,6 +137,9 @@ struct CallOptions {
   /// The caller declares that applying it twice equals applying it once (a read, a SET, a script with an idempotency
   /// key): it is then sent again when the connection was lost after it was written.
   bool idempotent = false;
+  /// On a cluster, whom to ask; the master when no replica is connected or it refuses. Elsewhere it means nothing, nor
+  /// for what a split read (MGET over several slots) is made of. A write goes to the master whatever it says.
+  ReadFrom read_from = ReadFrom::master;
 };
 
 }  // namespace inkwell::redis

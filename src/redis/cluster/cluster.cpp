@@ -105,6 +105,7 @@ void Cluster::close(const Error& why) {
   if (closed_) return;
   closed_ = why;
   for (const auto& [at, link] : links_) link->close(why);
+  for (const auto& [at, link] : replica_links_) link->close(why);
   for (auto* timer : waiting_) timer->cancel();
 }
 
@@ -115,6 +116,7 @@ bool Cluster::connected() const noexcept {
 ClientStats Cluster::stats() const noexcept {
   ClientStats sum = gone_;
   for (const auto& [at, link] : links_) add(sum, link->stats());
+  for (const auto& [at, link] : replica_links_) add(sum, link->stats());
   sum.invalidations = invalidations_->count();
   return sum;
 }
@@ -142,9 +144,12 @@ Cluster::LinkPtr Cluster::link_to(const HostPort& at) {
 }
 
 // A command without keys goes to whoever is connected.
-Cluster::LinkPtr Cluster::link_for(std::optional<std::uint16_t> slot) {
+Cluster::LinkPtr Cluster::link_for(std::optional<std::uint16_t> slot, ReadFrom from) {
   if (!map_) return nullptr;
   if (slot) {
+    if (from == ReadFrom::replica) {
+      if (auto replica = replica_for(*slot)) return replica;
+    }
     const auto* const master = map_->master_of(*slot);
     return master != nullptr ? link_to(*master) : nullptr;
   }
@@ -153,6 +158,25 @@ Cluster::LinkPtr Cluster::link_for(std::optional<std::uint16_t> slot) {
     if (found != links_.end() && found->second->ready()) return found->second;
   }
   return link_to(map_->masters().front());
+}
+
+// In turn, of those that are connected; the others are connected to on the way, for later.
+Cluster::LinkPtr Cluster::replica_for(std::uint16_t slot) {
+  const auto& replicas = map_->replicas_of(slot);
+  LinkPtr found;
+  for (std::size_t i = 0; i < replicas.size(); ++i) {
+    const HostPort& at = replicas[(next_replica_ + i) % replicas.size()];
+    auto& link = replica_links_[at];
+    if (!link) {
+      const link::Link::Policy policy{
+          .reconnects = true, .watches_health = true, .of_a_replica = true, .patient = false};
+      link = std::make_shared<link::Link>(executor_, options_for(at), policy, invalidations_);
+      link->start();
+    }
+    if (link->ready() && !found) found = link;
+  }
+  ++next_replica_;
+  return found;
 }
 
 // ---- The map of slots ----
@@ -209,7 +233,7 @@ asio::awaitable<std::optional<Error>> Cluster::read_map(Clock::time_point deadli
 
 asio::awaitable<std::optional<Error>> Cluster::read_map_from(HostPort at, Clock::time_point deadline) {
   auto link = link_to(at);
-  constexpr Manner kRead{.idempotent = true, .tracked = false, .asking = false};
+  constexpr Manner kRead{.idempotent = true, .tracked = false, .asking = false, .from = ReadFrom::master};
   const bool tls = options_.endpoint.tls.has_value();
   std::string shards = Request("CLUSTER", "SHARDS").wire();
   auto answer = co_await ask(link, std::move(shards), kRead, deadline);
@@ -236,19 +260,22 @@ void Cluster::take_up(SlotMap map) {
   map_ = std::move(map);
   const auto& masters = map_->masters();
   const auto& seeds = options_.endpoint.seeds;
-  for (auto at = links_.begin(); at != links_.end();) {
-    const bool wanted = std::ranges::find(masters, at->first) != masters.end() ||
-                        std::ranges::find(seeds, at->first) != seeds.end() || at->second->stats().pending > 0;
-    if (wanted) {
-      ++at;
-    } else {
-      auto stats = at->second->stats();
-      stats.connected = false;
-      add(gone_, stats);
-      at->second->close({ErrorKind::unavailable, "redis_connection_lost", "The node has left the cluster."});
-      at = links_.erase(at);
-    }
-  }
+  drop_links(links_, [&](const HostPort& at) {
+    return std::ranges::find(masters, at) != masters.end() || std::ranges::find(seeds, at) != seeds.end();
+  });
+  drop_links(replica_links_, [&](const HostPort& at) { return map_->has_replica(at); });
+}
+
+void Cluster::drop_links(std::map<HostPort, LinkPtr>& links, const std::function<bool(const HostPort&)>& wanted) {
+  std::erase_if(links, [&](const auto& entry) {
+    const auto& [at, link] = entry;
+    if (wanted(at) || link->stats().pending > 0) return false;
+    auto stats = link->stats();
+    stats.connected = false;
+    add(gone_, stats);
+    link->close({ErrorKind::unavailable, "redis_connection_lost", "The node has left the cluster, or its role."});
+    return true;
+  });
 }
 
 // ---- Commands ----
@@ -266,7 +293,7 @@ asio::awaitable<Result<Reply>> Cluster::execute(std::string wire, CallOptions op
     auto whole = co_await send_parts(std::move(copied), options.idempotent, deadline);
     co_return whole;
   }
-  const Manner manner{.idempotent = options.idempotent, .tracked = false, .asking = false};
+  const Manner manner{.idempotent = options.idempotent, .tracked = false, .asking = false, .from = options.read_from};
   auto answer = co_await send(std::move(wire), routing.slot, manner, deadline);
   co_return answer;
 }
@@ -311,7 +338,7 @@ asio::awaitable<void> Cluster::pause(Backoff& backoff, Clock::time_point deadlin
 asio::awaitable<Result<Reply>> Cluster::send(std::string wire, std::optional<std::uint16_t> slot, Manner manner,
                                              Clock::time_point deadline) {
   Backoff backoff(10ms, 300ms, random_seed());
-  LinkPtr target = link_for(slot);
+  LinkPtr target = link_for(slot, manner.from);
   bool stale = target == nullptr;
   std::optional<Error> last;
   for (;;) {
@@ -381,7 +408,7 @@ struct Cluster::Asking {
 
 asio::awaitable<std::vector<Result<Reply>>> Cluster::execute_all(std::string wire, std::size_t commands,
                                                                  CallOptions options) {
-  const Manner manner{.idempotent = options.idempotent, .tracked = false, .asking = false};
+  const Manner manner{.idempotent = options.idempotent, .tracked = false, .asking = false, .from = options.read_from};
   auto answers = co_await send_all(std::move(wire), commands, manner, deadline_of(options));
   co_return answers;
 }
@@ -389,7 +416,7 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::execute_all(std::string wir
 asio::awaitable<std::vector<Result<Reply>>> Cluster::execute_tracked(std::string wire, std::size_t commands,
                                                                      CallOptions options) {
   const bool opted = options_.tracking.mode == Tracking::Mode::opted;
-  const Manner manner{.idempotent = true, .tracked = opted, .asking = false};
+  const Manner manner{.idempotent = true, .tracked = opted, .asking = false, .from = options.read_from};
   auto answers = co_await send_all(std::move(wire), commands, manner, deadline_of(options));
   co_return answers;
 }
@@ -411,7 +438,7 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, 
     if (all.size() > 1 && all.back()->routing.follows) all.back()->routing.slot = all[all.size() - 2]->routing.slot;
     rest.remove_prefix(length);
   }
-  co_await send_first(all, deadline);
+  co_await send_first(all, manner.from, deadline);
   std::vector<Result<Reply>> answers;
   answers.reserve(all.size());
   bool redirected = false;  // the command before this one
@@ -429,7 +456,9 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, 
       auto answer = co_await execute(std::move(asking->wire), options);
       answers.push_back(std::move(answer));
     } else {
-      auto answer = co_await send(std::move(asking->wire), asking->routing.slot, manner, deadline);
+      Manner at_the_master = manner;
+      at_the_master.from = ReadFrom::master;
+      auto answer = co_await send(std::move(asking->wire), asking->routing.slot, at_the_master, deadline);
       answers.push_back(std::move(answer));
     }
     redirected = !settled;
@@ -437,11 +466,12 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, 
   co_return answers;
 }
 
-asio::awaitable<void> Cluster::send_first(std::vector<std::unique_ptr<Asking>>& all, Clock::time_point deadline) {
+asio::awaitable<void> Cluster::send_first(std::vector<std::unique_ptr<Asking>>& all, ReadFrom from,
+                                          Clock::time_point deadline) {
   for (const auto& asking : all) {
     // The answer of what is split is put together from those of other commands, which nobody asked to be watched.
     if (closed_ || asking->routing.splits) continue;
-    asking->link = link_for(asking->routing.slot);
+    asking->link = link_for(asking->routing.slot, from);
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     if (asking->link) asking->refused = asking->link->submit(asking->call, std::max(left, 1ms));
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -67,13 +68,15 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
     bool idempotent = false;
     bool tracked = false;  ///< with CLIENT CACHING YES before it
     bool asking = false;   ///< with ASKING before it
+    ReadFrom from = ReadFrom::master;
   };
   asio::awaitable<Result<Reply>> send(std::string wire, std::optional<std::uint16_t> slot, Manner manner,
                                       Clock::time_point deadline);
   asio::awaitable<std::vector<Result<Reply>>> send_all(std::string wire, std::size_t commands, Manner manner,
                                                        Clock::time_point deadline);
   bool final(Asking& asking, Manner manner);
-  asio::awaitable<void> send_first(std::vector<std::unique_ptr<Asking>>& all, Clock::time_point deadline);
+  asio::awaitable<void> send_first(std::vector<std::unique_ptr<Asking>>& all, ReadFrom from,
+                                   Clock::time_point deadline);
   asio::awaitable<Result<Reply>> send_parts(std::vector<std::string> arguments, bool idempotent,
                                             Clock::time_point deadline);
   asio::awaitable<Result<Reply>> ask(LinkPtr link, std::string wire, Manner manner, Clock::time_point deadline);
@@ -85,13 +88,17 @@ class Cluster : public std::enable_shared_from_this<Cluster> {
   Clock::time_point deadline_of(const CallOptions& options) const;
   Verdict judge(const Error& error, std::optional<std::uint16_t> slot, bool idempotent);
   LinkPtr link_to(const HostPort& at);
-  LinkPtr link_for(std::optional<std::uint16_t> slot);
+  LinkPtr link_for(std::optional<std::uint16_t> slot, ReadFrom from = ReadFrom::master);
+  LinkPtr replica_for(std::uint16_t slot);
+  void drop_links(std::map<HostPort, LinkPtr>& links, const std::function<bool(const HostPort&)>& wanted);
   std::vector<HostPort> candidates() const;
   void take_up(SlotMap map);
 
   const asio::any_io_executor executor_;
   const Options options_;
   std::map<HostPort, LinkPtr> links_;
+  std::map<HostPort, LinkPtr> replica_links_;  ///< to those that have been asked for reads
+  std::size_t next_replica_ = 0;
   std::optional<SlotMap> map_;
   bool reading_ = false;
   std::list<asio::steady_timer*> waiting_;  ///< for the map that is being read

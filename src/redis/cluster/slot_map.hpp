@@ -26,16 +26,21 @@ class SlotMap {
   const HostPort* master_of(std::uint16_t slot) const noexcept {
     return owners_[slot] == kNobody ? nullptr : &masters_[owners_[slot]];
   }
+  /// Those of the slot's master; empty while there are none, or nobody serves the slot.
+  const std::vector<HostPort>& replicas_of(std::uint16_t slot) const noexcept;
+  bool has_replica(const HostPort& at) const noexcept;
   void set_master(std::uint16_t slot, const HostPort& at);
   const std::vector<HostPort>& masters() const noexcept { return masters_; }
 
  private:
   static constexpr std::uint16_t kNobody = 0xffff;
   std::uint16_t index_of(const HostPort& at);
+  void add_replica(std::uint16_t master, const HostPort& at);
   void assign(std::int64_t first, std::int64_t last, std::uint16_t master);
 
   std::array<std::uint16_t, kSlots> owners_;
   std::vector<HostPort> masters_;
+  std::vector<std::vector<HostPort>> replicas_;  ///< of each master
 };
 
 }  // namespace inkwell::redis::cluster

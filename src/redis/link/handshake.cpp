@@ -24,7 +24,7 @@ bool speaks_no_resp3(std::string_view line) {
 
 }  // namespace
 
-Handshake::Handshake(const Options& options, const Endpoint& server)
+Handshake::Handshake(const Options& options, const Endpoint& server, bool of_a_replica)
     : server_(server.to_string()), wants_master_(options.endpoint.topology == Topology::sentinel) {
   const Endpoint& endpoint = options.endpoint;
   Request request;
@@ -39,6 +39,7 @@ Handshake::Handshake(const Options& options, const Endpoint& server)
   names_end_ = static_cast<unsigned>(request.size());
   if (options.tracking.mode != Tracking::Mode::off) add_tracking(request, options.tracking);
   if (endpoint.database != 0) request.add("SELECT", endpoint.database);
+  if (of_a_replica) request.add("READONLY");
   ping_ = static_cast<unsigned>(request.size());
   request.add("PING");  // a server that loads its data answers HELLO but not this
   if (wants_master_) request.add("ROLE");

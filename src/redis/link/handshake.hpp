@@ -14,7 +14,7 @@ namespace inkwell::redis::link {
 class Handshake {
  public:
   /// With `server`, which is options.endpoint or whom a directory named.
-  Handshake(const Options& options, const Endpoint& server);
+  Handshake(const Options& options, const Endpoint& server, bool of_a_replica = false);
 
   /// All commands, to be sent in one piece: HELLO 3 with AUTH, CLIENT SETNAME, CLIENT SETINFO, CLIENT TRACKING, SELECT,
   /// PING; ROLE where a master was asked for.

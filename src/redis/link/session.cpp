@@ -107,9 +107,9 @@ void Session::on_open() {
     Credentials current = options_.credentials();
     options.endpoint.username = std::move(current.username);
     options.endpoint.password = std::move(current.password);
-    handshake_.emplace(options, server_);
+    handshake_.emplace(options, server_, policy_.of_a_replica);
   } else {
-    handshake_.emplace(options_, server_);
+    handshake_.emplace(options_, server_, policy_.of_a_replica);
   }
   // A fresh socket's buffer takes the few hundred bytes of a handshake whole.
   const std::array<std::string_view, 1> pieces{handshake_->wire()};

@@ -26,7 +26,8 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   struct Policy {
     bool reconnects = true;
     bool watches_health = true;
-    bool patient = true;  ///< what waits to be sent waits on when connecting fails; or is told so at once
+    bool of_a_replica = false;  ///< of a cluster: says READONLY, so that the replica serves reads itself
+    bool patient = true;        ///< what waits to be sent waits on when connecting fails; or is told so at once
   };
 
   /// `directory` says where the server is, before each attempt; null: at options.endpoint, always.
@@ -110,7 +111,7 @@ class Session : public std::enable_shared_from_this<Session>, private Connection
   Endpoint server_;  ///< the one connected to, or last tried
   Backoff backoff_;
   std::optional<Clock::time_point> away_since_;  ///< the server has served nothing since
-  bool settled_ = false;  ///< this connection has served something since its handshake
+  bool settled_ = false;                         ///< this connection has served something since its handshake
   State state_ = State::idle;
   std::shared_ptr<Connection> connection_;
   std::optional<Handshake> handshake_;

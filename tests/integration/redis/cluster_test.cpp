@@ -94,6 +94,61 @@ TEST_F(ClusterClient, DoesWhatAClientOfOneServerDoes) {
   run_on(io_, does_what_one_server_does(client));
 }
 
+std::uint64_t gets_at(test::ClusterServers& servers, std::size_t first, std::size_t last) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = first; i < last; ++i) {
+    const auto stats = servers.node(i).cli({"INFO", "commandstats"});
+    const auto at = stats.find("cmdstat_get:calls=");
+    if (at != std::string::npos) sum += std::stoull(stats.substr(at + 18));
+  }
+  return sum;
+}
+
+asio::awaitable<void> reads_from_replicas(Client& client, test::ClusterServers& servers) {
+  const CallOptions anywhere{.timeout = 5s, .idempotent = true, .read_from = ReadFrom::replica};
+  const auto read = [&](int i) -> asio::awaitable<bool> {
+    Request get("GET", "key" + std::to_string(i));
+    auto answer = co_await client.execute(std::move(get), anywhere);
+    co_return answer && answer->view().integer() == i;
+  };
+  for (int i = 0; i < 30; ++i) {
+    Request set("SET", "key" + std::to_string(i), i);
+    auto answer = co_await client.execute(std::move(set), anywhere);  // a write finds the master all the same
+    EXPECT_TRUE(answer) << answer.error().to_string();
+  }
+  servers.make_whole();
+  for (std::size_t i = 0; i < 3; ++i) servers.node(i).cli({"WAIT", "1", "5000"});
+  const auto all_come_from_replicas = [&]() -> asio::awaitable<bool> {
+    const auto before = gets_at(servers, 0, 3);
+    for (int i = 0; i < 30; ++i) {
+      const bool right = co_await read(i);
+      EXPECT_TRUE(right) << i;
+    }
+    co_return gets_at(servers, 0, 3) == before;
+  };
+  bool spread = false;
+  for (int round = 0; round < 200 && !spread; ++round) spread = co_await all_come_from_replicas();
+  EXPECT_TRUE(spread) << "masters are still asked";
+  EXPECT_GE(gets_at(servers, 3, 6), 30U);
+  Request all("GET", "key1");
+  all.add("GET", "key2").add("GET", "key3");
+  const auto masters_before = gets_at(servers, 0, 3);
+  auto answers = co_await client.execute_all(std::move(all), anywhere);
+  EXPECT_EQ(answers[2]->view().integer(), 3);
+  EXPECT_EQ(gets_at(servers, 0, 3), masters_before);
+  for (std::size_t i = 3; i < 6; ++i) servers.node(i).kill();
+  for (int i = 0; i < 30; ++i) {
+    const bool right = co_await read(i);
+    EXPECT_TRUE(right) << i << ": without replicas the masters serve";
+  }
+  co_await client.close();
+}
+
+TEST_F(ClusterClient, ReadsFromReplicasWhereItMayAndFromMastersWhereItMust) {
+  Client client(io_.get_executor(), options());
+  run_on(io_, reads_from_replicas(client, servers_), 30s);
+}
+
 asio::awaitable<void> follows_a_move(Client& client, test::ClusterServers& servers) {
   co_await sets_and_gets(client);
   const auto slot = key_slot("key1");

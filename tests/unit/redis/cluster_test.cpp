@@ -102,6 +102,10 @@ TEST(SlotMapTest, TakesTheMasterThatIsWellOfEachShard) {
   EXPECT_EQ(*map->master_of(99), (HostPort{"b", 20}));
   EXPECT_EQ(*map->master_of(100), (HostPort{"asked", 40}));
   EXPECT_EQ(map->masters().size(), 2U);
+  EXPECT_EQ(map->replicas_of(0), (std::vector<HostPort>{{"a", 10}}));
+  EXPECT_TRUE(map->replicas_of(100).empty()) << "a master that failed is no replica";
+  EXPECT_TRUE(map->has_replica({"a", 10}));
+  EXPECT_FALSE(map->has_replica({"b", 20}));
   const auto with_tls = SlotMap::from_shards(answer.view(), kAsked, true);
   EXPECT_EQ(*with_tls->master_of(0), (HostPort{"b", 21}));
 }

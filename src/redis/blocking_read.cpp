@@ -14,8 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPause = 50ms;     // before a read is tried again
-constexpr int kRedirections = 4;  // followed for one command
+constexpr auto kPause = 50ms;  // before a read is tried again
+// After a failover the nodes of a cluster agree only some hundred milliseconds later on who serves a slot.
+constexpr auto kMovesWithin = 5s;
+constexpr auto kMovePause = 20ms;
 
 double seconds(std::chrono::milliseconds block) { return std::chrono::duration<double>(std::max(block, 1ms)).count(); }
 
@@ -24,12 +26,17 @@ double seconds(std::chrono::milliseconds block) { return std::chrono::duration<d
 asio::awaitable<Result<Reply>> execute_blocking(Pool& pool, std::string key, Request request,
                                                 std::chrono::milliseconds block) {
   const CallOptions options{.timeout = std::max(block, 0ms) + pool.command_timeout(), .idempotent = false};
-  for (int redirected = 0;; ++redirected) {
+  const auto moves_end = std::chrono::steady_clock::now() + kMovesWithin;
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  for (;;) {
     auto lease = co_await pool.acquire(key);
     if (!lease) co_return std::unexpected(std::move(lease.error()));
     Request copy = request;
     auto answer = co_await lease->execute(std::move(copy), options);
-    if (answer || answer.error().code() != "redis_moved" || redirected == kRedirections) co_return answer;
+    const bool moved = !answer && answer.error().code() == "redis_moved";
+    if (!moved || std::chrono::steady_clock::now() >= moves_end) co_return answer;
+    pause.expires_after(kMovePause);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 

@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <inkwell/redis/transaction.hpp>
 
@@ -6,6 +10,13 @@
 
 namespace inkwell::redis {
 namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// After a failover the nodes of a cluster agree only some hundred milliseconds later on who serves a slot.
+constexpr auto kMovesWithin = 5s;
+constexpr auto kMovePause = 20ms;
 
 /// Null: a watched key was changed.
 using Outcome = Result<std::optional<Reply>>;
@@ -64,10 +75,19 @@ asio::awaitable<Outcome> try_once(Pool& pool, const std::vector<std::string>& ke
 asio::awaitable<Result<Reply>> transact(Pool& pool, std::vector<std::string> keys, Attempt attempt,
                                         TransactionOptions options) {
   const CallOptions call{.timeout = options.timeout, .idempotent = false};
-  for (unsigned tried = 0; tried < std::max(options.attempts, 1U); ++tried) {
+  const auto moves_end = Clock::now() + kMovesWithin;
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  for (unsigned conflicts = 0; conflicts < std::max(options.attempts, 1U);) {
     auto outcome = co_await try_once(pool, keys, attempt, call);
     if (outcome && *outcome) co_return std::move(**outcome);
-    if (!outcome && outcome.error().code() != "redis_moved") co_return std::unexpected(std::move(outcome.error()));
+    if (outcome) {
+      ++conflicts;
+      continue;
+    }
+    if (outcome.error().code() != "redis_moved" || Clock::now() >= moves_end)
+      co_return std::unexpected(std::move(outcome.error()));
+    pause.expires_after(kMovePause);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   co_return fail(ErrorKind::conflict, "redis_transaction_conflict",
                  "The keys were changed by others during each of " + std::to_string(options.attempts) + " attempts.",

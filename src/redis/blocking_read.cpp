@@ -53,7 +53,8 @@ asio::awaitable<Result<std::optional<std::pair<std::string, std::string>>>> pop(
 
 asio::awaitable<Result<std::optional<std::pair<std::string, std::string>>>> pop(Pool& pool, std::string key, Side side,
                                                                                 std::chrono::milliseconds block) {
-  std::vector<std::string> keys(1, std::move(key));
+  std::vector<std::string> keys;
+  keys.push_back(std::move(key));
   return pop(pool, std::move(keys), side, block);
 }
 

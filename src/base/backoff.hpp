@@ -22,8 +22,8 @@ class Backoff {
     ++attempt_;
     return Duration(std::uniform_int_distribution<std::int64_t>(0, std::max<std::int64_t>(range, 0))(random_));
   }
-  /// The longest sensible wait in an outage that has lasted so long: a twentieth of it, and at least 40 ms. Who waits so
-  /// is back soon after the server is, in proportion, whether it was restarted or away for an hour.
+  /// The longest sensible wait in an outage that has lasted so long: a twentieth of it, and at least 40 ms. Who waits
+  /// so is back soon after the server is, in proportion, whether it was restarted or away for an hour.
   static constexpr Duration in_proportion_to(std::chrono::nanoseconds outage) {
     return std::max(Duration(40), std::chrono::duration_cast<Duration>(outage / 20));
   }

@@ -5,15 +5,15 @@
 
 namespace inkwell::events {
 
-Node::Node(std::size_t index, Hub& hub, asio::any_io_executor executor, keyspace::Store& store, redis::Options link,
-           NodeOptions options)
+Node::Node(std::size_t index, Hub& hub, asio::any_io_executor executor, keyspace::Store& store,
+           const redis::Options& link, NodeOptions options)
     : index_(static_cast<std::uint32_t>(index)),
       hub_(hub),
       executor_(executor),
       store_(store),
       options_(std::move(options)),
       log_(store),
-      subscriber_(executor, std::move(link), options_.sharded),
+      subscriber_(executor, link, options_.sharded),
       gate_(executor),
       timer_(executor) {
   hub_.open(index, executor, [this](std::vector<Message>& messages) { receive(messages); });

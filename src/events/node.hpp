@@ -28,7 +28,7 @@ namespace inkwell::events {
 class Node {
  public:
   /// `hub`, `store` and its client must outlive the node. `link` is how to reach Redis for the subscriptions.
-  Node(std::size_t index, Hub& hub, asio::any_io_executor executor, keyspace::Store& store, redis::Options link,
+  Node(std::size_t index, Hub& hub, asio::any_io_executor executor, keyspace::Store& store, const redis::Options& link,
        NodeOptions options);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;

@@ -21,10 +21,8 @@ asio::awaitable<ClientStats> stats_of(const Client& client) { co_return client.s
 // its thread starts, after it is joined.
 class BlockingClient::Impl {
  public:
-  explicit Impl(Options options)
-      : work_(asio::make_work_guard(io_)),
-        client_(io_.get_executor(), std::move(options)),
-        thread_([this] { io_.run(); }) {}
+  explicit Impl(const Options& options)
+      : work_(asio::make_work_guard(io_)), client_(io_.get_executor(), options), thread_([this] { io_.run(); }) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
@@ -53,7 +51,7 @@ class BlockingClient::Impl {
   std::thread thread_;
 };
 
-BlockingClient::BlockingClient(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+BlockingClient::BlockingClient(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
 BlockingClient::~BlockingClient() = default;
 
 Result<Reply> BlockingClient::execute(Request request, CallOptions options) {

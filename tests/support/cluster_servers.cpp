@@ -1,24 +1,17 @@
 #include "support/cluster_servers.hpp"
 
-#include <chrono>
 #include <fmt/format.h>
-#include <functional>
 #include <sstream>
 #include <stdexcept>
-#include <thread>
+
+#include "support/wait_until.hpp"
 
 namespace inkwell::test {
 namespace {
 
 constexpr unsigned kSlots = 16384;
-
-void wait_until(const std::string& what, const std::function<bool()>& condition) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) throw std::runtime_error("not within 30 s: " + what);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-}
+/// A replica gives an order to take over up after five seconds (CLUSTER_MF_TIMEOUT), without a word.
+constexpr std::chrono::seconds kManualFailoverTimeout{6};
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -139,20 +132,24 @@ void ClusterServers::move_slot(std::uint16_t slot, std::size_t to) {
 
 void ClusterServers::fail_over(std::size_t index) {
   RedisServer& replica = node(index + nodes_.size() / 2);
-  wait_until("the replica takes the order", [&] { return replica.cli({"CLUSTER", "FAILOVER"}) == "OK"; });
-  wait_until("the replica is the master", [&] { return has(replica.cli({"ROLE"}), "master"); });
+  order_until(
+      "the replica is the master", kManualFailoverTimeout, [&] { replica.cli({"CLUSTER", "FAILOVER"}); },
+      [&] { return has(replica.cli({"ROLE"}), "master"); });
 }
 
 void ClusterServers::fail_over_slot(std::uint16_t slot) {
   const auto master = master_of(slot);
-  const auto id = id_of(master);
-  for (const auto& candidate : nodes_) {
-    const auto role = candidate->cli({"ROLE"});
-    if (!role.starts_with("slave") || !has(role, fmt::format("\n{}\n", node(master).port()))) continue;
-    wait_until("the replica takes the order", [&] { return candidate->cli({"CLUSTER", "FAILOVER"}) == "OK"; });
-    return wait_for_another_master(slot, master);
-  }
-  throw std::runtime_error("no replica of node " + id);
+  const auto order = [&] {
+    for (const auto& candidate : nodes_) {
+      const auto role = candidate->cli({"ROLE"});
+      if (role.starts_with("slave") && has(role, fmt::format("\n{}\n", node(master).port()))) {
+        candidate->cli({"CLUSTER", "FAILOVER"});
+        return;
+      }
+    }
+  };
+  order_until("somebody else serves the slot after an order", kManualFailoverTimeout, order,
+              [&] { return is_served_by_another(slot, master); });
 }
 
 void ClusterServers::make_whole() {
@@ -165,14 +162,16 @@ void ClusterServers::make_whole() {
   }
 }
 
+bool ClusterServers::is_served_by_another(std::uint16_t slot, std::size_t before) const {
+  try {
+    return master_of(slot) != before;
+  } catch (const std::runtime_error&) {
+    return false;  // nobody does for the moment
+  }
+}
+
 void ClusterServers::wait_for_another_master(std::uint16_t slot, std::size_t before) const {
-  wait_until("somebody else serves the slot", [&] {
-    try {
-      return master_of(slot) != before;
-    } catch (const std::runtime_error&) {
-      return false;  // nobody does for the moment
-    }
-  });
+  wait_until("somebody else serves the slot", [&] { return is_served_by_another(slot, before); });
 }
 
 std::string ClusterServers::get(const std::string& key) const {

@@ -37,13 +37,14 @@ class ClusterServers {
   void fail_over_slot(std::uint16_t slot);
   /// Returns once every node answers, every replica is in sync and the cluster serves all slots.
   void make_whole();
-  /// Returns when somebody other than `before` serves the slot; throws after 30 seconds.
+  /// Returns when somebody other than `before` serves the slot; throws after kServersPatience.
   void wait_for_another_master(std::uint16_t slot, std::size_t before) const;
   /// Its value summed over all masters: what redis-cli finds where the key is.
   std::string get(const std::string& key) const;
 
  private:
   std::string id_of(std::size_t index) const;
+  bool is_served_by_another(std::uint16_t slot, std::size_t before) const;
   std::vector<std::unique_ptr<RedisServer>> nodes_;
   std::vector<std::uint16_t> bus_ports_;
 };

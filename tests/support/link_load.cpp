@@ -23,7 +23,7 @@ constexpr unsigned kClientCallers = 8;
 constexpr unsigned kPoolCallers = 2;
 constexpr auto kReplicateWithin = 100;  // milliseconds, of WAIT
 constexpr auto kHung = 5s;              // beyond a deadline: far more than a busy machine makes of it
-constexpr auto kPatience = 20s;
+constexpr auto kPatience = 60s;
 
 const redis::Script& append() {
   static const redis::Script script("redis.call('RPUSH', KEYS[1], ARGV[1]) return redis.call('INCR', KEYS[2])");

@@ -41,7 +41,7 @@ class Load {
   Load& operator=(const Load&) = delete;
   ~Load() { stop(); }
 
-  /// Waits until so many more writes were applied, by the client's callers and by the pool's; false after 20 s.
+  /// Waits until so many more writes were applied, by the client's callers and by the pool's; false after a minute.
   bool counts_on(std::uint64_t more = 20) const;
   /// Ends the callers and closes the link. False when a caller hung.
   bool stop();
@@ -81,7 +81,7 @@ class Load {
 /// Descriptors this process has open.
 std::size_t open_descriptors();
 
-/// Polls until `condition` holds; false after 20 s.
+/// Polls until `condition` holds; false after a minute.
 bool holds_soon(const std::function<bool()>& condition);
 
 /// $INKWELL_SEED, or one from the kernel; printed, so that a failure can be replayed.

@@ -18,7 +18,7 @@ namespace inkwell::test {
 
 namespace asio = boost::asio;
 
-inline constexpr std::chrono::seconds kDeadline{20};
+inline constexpr std::chrono::seconds kDeadline{60};
 
 /// Runs `task` on `io` until it has ended; throws when it throws or when `deadline` passes first.
 template <class T>

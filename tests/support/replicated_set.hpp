@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -47,13 +48,16 @@ class ReplicatedSet {
   std::size_t master() const;
   /// Asks a Sentinel for a failover and returns when there is another master.
   void fail_over();
-  /// Returns when the Sentinels name another master than `before`; throws after 20 seconds.
+  /// Returns when the Sentinels name another master than `before`; throws after kServersPatience.
   void wait_for_another_master(std::size_t before) const;
   /// Makes every other server replicate the master and returns when each has all that the master had at the time of the
-  /// call and the Sentinels are content, so that a next failover can begin; throws after 20 seconds.
+  /// call and the Sentinels are content, so that a next failover can begin; throws after kServersPatience.
   void make_whole();
 
  private:
+  /// Whom all Sentinels name as a master in good health, if it thinks so too.
+  std::optional<std::size_t> agreed_master() const;
+
   std::vector<std::unique_ptr<RedisServer>> servers_;
   std::vector<std::unique_ptr<SentinelServer>> sentinels_;
 };

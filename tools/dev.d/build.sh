@@ -5,13 +5,14 @@ jobs=$(nproc 2>/dev/null || echo 2)
 
 # build PRESET [TARGET...]
 build() {
-  local preset=$1 target=()
+  local preset=$1 target=() began=$SECONDS
   shift
   (($#)) && target=(--target "$@")
   if [[ ! -f build/$preset/build.ninja ]]; then
     cmake --preset "$preset" || die "configuring $preset failed (see above)"
   fi
   cmake --build "build/$preset" -j "$jobs" "${target[@]+"${target[@]}"}" || die "building $preset failed (see above)"
+  say "(building $preset: $((SECONDS - began)) s)"
 }
 
 verb_build() {

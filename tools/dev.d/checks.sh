@@ -67,25 +67,37 @@ verb_fuzz() {
   counted "Fuzz targets, $seconds s each" run_fuzz "$seconds" "${1:-}"
   close_report
 }
-# run_fuzz SECONDS [NAME]: from the committed corpus; what is found on the way goes to build/fuzz/corpus and stays there.
+# run_fuzz SECONDS [NAME]: from the committed corpus, as many targets at once as there are cores; what is found on the way
+# goes to build/fuzz/corpus and stays there.
 run_fuzz() {
-  local seconds=$1 only=${2:-} source name passed=0 failed=0
-  for source in tests/fuzz/*/*_fuzz.cpp; do
-    name=$(basename "$source" _fuzz.cpp)
-    [[ -z $only || $only == "$name" ]] || continue
-    mkdir -p "build/fuzz/corpus/$name" "build/fuzz/crashes"
-    say "-- $name"
-    if ASAN_OPTIONS=allow_addr2line=1 "$(find build/fuzz/tests -name "${name}_fuzz" -type f)" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-      -print_final_stats=0 -verbosity=0 -artifact_prefix="build/fuzz/crashes/$name-" \
-      "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"; then
+  local seconds=$1 only=${2:-} all names name passed=0 failed=0
+  all=$(for name in tests/fuzz/*/*_fuzz.cpp; do basename "$name" _fuzz.cpp; done)
+  names=$(grep -Fx -- "${only:-$all}" <<<"$all") || die "no fuzz target is called $only: there are ${all//$'\n'/, }"
+  mkdir -p build/fuzz/crashes build/fuzz/logs
+  rm -f build/fuzz/logs/*
+  export -f fuzz_target
+  xargs -P "$jobs" -I {} bash -c 'fuzz_target "$@"' fuzz {} "$seconds" <<<"$names" || true
+  for name in $names; do
+    if [[ -f build/fuzz/logs/$name.passed ]]; then
       passed=$((passed + 1))
     else
       failed=$((failed + 1))
+      cat "build/fuzz/logs/$name"
       say "FAILED: $name; the input that did it is build/fuzz/crashes/$name-*"
     fi
   done
   echo "$passed $failed 0" >"$counts"
   ((failed == 0))
+}
+# fuzz_target NAME SECONDS: leaves build/fuzz/logs/NAME, and NAME.passed beside it.
+fuzz_target() {
+  local binary
+  binary=$(find build/fuzz/tests -name "$1_fuzz" -type f)
+  mkdir -p "build/fuzz/corpus/$1"
+  ASAN_OPTIONS=allow_addr2line=1 "$binary" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+    -artifact_prefix="build/fuzz/crashes/$1-" "build/fuzz/corpus/$1" "tests/fuzz/corpus/$1" >"build/fuzz/logs/$1" 2>&1 &&
+    touch "build/fuzz/logs/$1.passed" &&
+    echo "-- $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/logs/$1") inputs"
 }
 
 verb_check() {
@@ -114,7 +126,7 @@ verb_ci() {
   step "Building with clang, AddressSanitizer and UndefinedBehaviorSanitizer"
   build fuzz
   counted "C++ tests (clang, asan-ubsan)" run_sanitized fuzz
-  counted "Fuzz targets, 20 s each" run_fuzz 20
+  counted "Fuzz targets, 10 s each" run_fuzz 10
   step "Building with ThreadSanitizer"
   build tsan
   counted "C++ tests (tsan)" run_sanitized tsan

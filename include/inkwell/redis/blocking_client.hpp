@@ -23,7 +23,7 @@ namespace inkwell::redis {
 class BlockingClient {
  public:
   /// Starts its thread and connects; the first calls wait for that.
-  explicit BlockingClient(Options options);
+  explicit BlockingClient(const Options& options);
   BlockingClient(const BlockingClient&) = delete;
   BlockingClient& operator=(const BlockingClient&) = delete;
   /// Closes the client and joins the thread. No call may be under way.

@@ -99,6 +99,12 @@ Result<std::unique_ptr<embedded::EmbeddedRedis>> start_redis(const config::Confi
   return embedded::EmbeddedRedis::start(std::move(options), std::move(stop));
 }
 
+std::string_view auth_of(const server::Options& options) {
+  const bool keys = !options.api_key.empty() || !options.api_keys.empty();
+  if (options.tokens.verifier) return keys ? "API key; tokens (JWT) for events" : "tokens (JWT), for events only";
+  return keys ? "API key" : "none: this machine only";
+}
+
 std::string banner(const config::Config& config, const server::Options& options, const server::Server& server,
                    const embedded::EmbeddedRedis* redis) {
   const std::string& upstream = config.embeddings.upstream.url;
@@ -111,8 +117,7 @@ std::string banner(const config::Config& config, const server::Options& options,
       server.url(), version(),
       redis == nullptr ? options.redis.endpoint.to_string()
                        : fmt::format("embedded, data in {}", redis->data_directory().string()),
-      upstream.empty() ? "built-in lexical embedder (a model: --embeddings-upstream URL)" : upstream,
-      options.api_key.empty() && options.api_keys.empty() ? "none: this machine only" : "API key");
+      upstream.empty() ? "built-in lexical embedder (a model: --embeddings-upstream URL)" : upstream, auth_of(options));
 }
 
 int exit_code_of(const Error& error) { return error.kind() == ErrorKind::invalid_argument ? kUsage : kFailure; }

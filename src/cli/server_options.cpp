@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cli/token_options.hpp"
 #include "config/access_file.hpp"
 
 namespace inkwell::cli {
@@ -133,6 +134,9 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.near_cache_bytes = from.conversations.near_cache_bytes;
   options.conversation_events = from.conversations.events;
   if (auto good = set_access(loaded, options); !good) return std::unexpected(std::move(good.error()));
+  auto tokens = token_options(loaded);
+  if (!tokens) return std::unexpected(std::move(tokens.error()));
+  options.tokens = std::move(*tokens);
   set_events(from, options);
   options.embeddings = embeddings_options(from.embeddings);
   auto redis = redis_options(loaded);

@@ -32,12 +32,28 @@ struct Config {
     Duration write_timeout{};
     Duration drain_timeout{};
     std::vector<std::string> allowed_hosts;
+    std::string public_url;
   } server;
 
   struct Auth {
     std::string api_key;  ///< a secret; also when it came from api_key_file
     std::string api_key_file;
     std::string keys_file;
+    struct Jwt {
+      std::string key;  ///< may be a secret; also when it came from key_file
+      std::string key_file;
+      std::string subscriber_key;
+      std::string subscriber_key_file;
+      std::string issuer;
+      std::string key_set_file;
+      std::string key_set_url;
+      std::string key_set_issuer;
+      std::string audience;
+      std::vector<std::string> algorithms;
+      std::string cookie;
+      std::vector<std::string> publish_origins;
+      bool anonymous{};
+    } jwt;
   } auth;
 
   struct Redis {

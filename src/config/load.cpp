@@ -10,7 +10,14 @@ namespace inkwell::config {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = 1 << 20;
-constexpr std::size_t kMaxSecretBytes = 4096;
+constexpr std::size_t kMaxSecretBytes = 64u << 10;
+
+/// What verifies signatures may be a secret or a public key; the latter is everybody's to read.
+bool is_public_key(std::string_view text) {
+  const bool is_public =
+      text.starts_with("-----BEGIN PUBLIC KEY-----") || text.starts_with("-----BEGIN CERTIFICATE-----");
+  return is_public && text.find("PRIVATE KEY-----") == std::string_view::npos;
+}
 
 Error error(std::string code, const Origin& origin, std::string_view setting, std::string_view what,
             std::string remedy) {
@@ -170,7 +177,7 @@ class Loader {
     if (!file)
       return std::unexpected(error("unreadable_file", origin, setting.name,
                                    fmt::format("{}: {}", setting.name, file.error().message()), file.error().remedy()));
-    if (file->world_readable)
+    if (file->world_readable && !is_public_key(file->text))
       return std::unexpected(
           error("secret_exposed", origin, setting.name,
                 fmt::format("{}: every user of this machine can read {}.", setting.name, quote(name)),

@@ -72,7 +72,8 @@ bool is_name_character(char c) {
 Result<Value> parse_text(const Setting& setting, std::string_view text) {
   if (text.empty() && setting.bounds.min > 0) return refuse(setting, text, "is empty");
   if (static_cast<std::int64_t>(text.size()) > setting.bounds.max) return refuse(setting, text, "is too long");
-  if (std::ranges::any_of(text, is_control)) return refuse(setting, text, "holds a control character");
+  const auto refused = [&](char c) { return is_control(c) && !(setting.lines && (c == '\n' || c == '\r')); };
+  if (std::ranges::any_of(text, refused)) return refuse(setting, text, "holds a control character");
   if (setting.type == Type::name && !std::ranges::all_of(text, is_name_character))
     return refuse(setting, text, "holds a character that a name may not");
   return Value(std::string(text));

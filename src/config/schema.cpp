@@ -41,6 +41,12 @@ void add_traits(std::vector<Setting>& all) {
   auto at = [&](std::string_view name) -> Setting& { return *std::ranges::find(all, name, &Setting::name); };
   at("auth.api_key").secret = true;
   at("auth.api_key_file").secret_file_of = "auth.api_key";
+  for (const std::string_view key : {"auth.jwt.key", "auth.jwt.subscriber_key"}) {
+    at(key).secret = true;
+    at(key).lines = true;
+  }
+  at("auth.jwt.key_file").secret_file_of = "auth.jwt.key";
+  at("auth.jwt.subscriber_key_file").secret_file_of = "auth.jwt.subscriber_key";
   at("redis.url_file").secret_file_of = "redis.url";
   for (const std::string_view upstream : {"embeddings.upstream.", "embeddings.upstream2.", "embeddings.upstream3."}) {
     const auto of = [&](std::string_view name) -> Setting& { return at(std::string(upstream) + std::string(name)); };
@@ -266,6 +272,64 @@ void add_server_settings(std::vector<Setting>& all) {
            {0, 256},
            "Host names, beside localhost, that a server without an API key answers to.",
            store<&C::server, &S::allowed_hosts>},
+          {"server.public_url", Type::http_url, "", kAnyText,
+           "Scheme, host and port that clients know the server by; without it, what each request's Host says.",
+           store<&C::server, &S::public_url>},
+      });
+}
+
+/// Tokens: whose, and what for.
+void add_jwt_settings(std::vector<Setting>& all) {
+  using C = Config;
+  using A = C::Auth;
+  using J = A::Jwt;
+  constexpr Bounds kKey{0, 64 * kKiB};
+  all.insert(
+      all.end(),
+      {
+          {"auth.jwt.key", Type::text, "", kKey,
+           "What tokens (JWT) are verified with: a shared secret of at least 32 bytes, or a public key in PEM "
+           "(docs/tokens.md).",
+           store<&C::auth, &A::jwt, &J::key>},
+          {"auth.jwt.key_file", Type::path, "", kAnyText, "A file that holds auth.jwt.key.",
+           store<&C::auth, &A::jwt, &J::key_file>},
+          {"auth.jwt.subscriber_key", Type::text, "", kKey,
+           "The same, for the tokens of subscribers, where they are not signed with auth.jwt.key.",
+           store<&C::auth, &A::jwt, &J::subscriber_key>},
+          {"auth.jwt.subscriber_key_file", Type::path, "", kAnyText, "A file that holds auth.jwt.subscriber_key.",
+           store<&C::auth, &A::jwt, &J::subscriber_key_file>},
+          {"auth.jwt.issuer", Type::text, "", kAnyText,
+           "Whose tokens these keys verify, by their `iss`; without it, anybody's.",
+           store<&C::auth, &A::jwt, &J::issuer>},
+          {"auth.jwt.key_set_file", Type::path, "", kAnyText,
+           "A JWK Set, a file of keys that tokens are verified with.", store<&C::auth, &A::jwt, &J::key_set_file>},
+          {"auth.jwt.key_set_url", Type::http_url, "", kAnyText,
+           "Where a JWK Set is fetched from, every ten minutes and when a token names a key not in it.",
+           store<&C::auth, &A::jwt, &J::key_set_url>},
+          {"auth.jwt.key_set_issuer", Type::text, "", kAnyText, "Whose tokens the key sets verify, by their `iss`.",
+           store<&C::auth, &A::jwt, &J::key_set_issuer>},
+          {"auth.jwt.algorithms",
+           Type::list,
+           "",
+           {0, 13},
+           "The signature algorithms that are accepted; empty accepts each that a key is fit for.",
+           store<&C::auth, &A::jwt, &J::algorithms>},
+          {"auth.jwt.audience", Type::text, "", kAnyText, "What every token must name as its `aud`.",
+           store<&C::auth, &A::jwt, &J::audience>},
+          {"auth.jwt.cookie", Type::name, "__Secure-mercure_access_token", kSomeText,
+           "The cookie that may carry a token, beside mercureAuthorization.", store<&C::auth, &A::jwt, &J::cookie>},
+          {"auth.jwt.publish_origins",
+           Type::list,
+           "",
+           {0, 256},
+           "Origins of web pages that may publish with a cookie.",
+           store<&C::auth, &A::jwt, &J::publish_origins>},
+          {"auth.jwt.anonymous",
+           Type::boolean,
+           "false",
+           {},
+           "Whether who has no token is sent the public updates of Mercure's endpoints.",
+           store<&C::auth, &A::jwt, &J::anonymous>},
       });
 }
 
@@ -283,6 +347,7 @@ void add_auth_settings(std::vector<Setting>& all) {
            "A TOML file of further keys, by their hashes, their tenants and what those may use (docs/tenants.md).",
            store<&C::auth, &C::Auth::keys_file>},
       });
+  add_jwt_settings(all);
 }
 
 void add_embedding_settings(std::vector<Setting>& all) {

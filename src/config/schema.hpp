@@ -49,6 +49,7 @@ struct Setting {
 
   std::vector<std::string_view> choices{};
   bool secret = false;                ///< refused on the command line, never printed
+  bool lines = false;                 ///< text that may hold line breaks, as PEM does
   bool reloadable = false;            ///< may change while the server runs
   std::string_view secret_file_of{};  ///< not empty: a path whose file holds the value of the secret so named
 };

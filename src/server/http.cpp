@@ -35,6 +35,14 @@ HttpResponse make_error(http::status status, std::string_view code, std::string_
   return response;
 }
 
+/// What a WWW-Authenticate header says of the error (RFC 6750 section 3); empty where it has none.
+std::string_view challenge_for(const Error& error) {
+  if (error.code() == "insufficient_scope") return R"(Bearer error="insufficient_scope")";
+  if (error.code() == "invalid_authorization") return R"(Bearer error="invalid_request")";
+  if (error.kind() != ErrorKind::unauthenticated) return {};
+  return error.code().starts_with("missing_") ? "Bearer" : R"(Bearer error="invalid_token")";
+}
+
 }  // namespace
 
 std::optional<std::string_view> HttpRequest::query_param(std::string_view name) const {
@@ -108,7 +116,9 @@ HttpResponse error_response(const Error& error) {
   if (error.outcome_unknown() || error.kind() == ErrorKind::conflict || used_up) {
     response.headers.emplace_back("x-should-retry", "false");
   }
-  if (error.kind() == ErrorKind::unauthenticated) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (const auto challenge = challenge_for(error); !challenge.empty()) {
+    response.headers.emplace_back("WWW-Authenticate", challenge);
+  }
   return response;
 }
 

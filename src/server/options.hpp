@@ -48,8 +48,9 @@ struct Options {
   unsigned threads = 0;               ///< 0: one a core
   Limits limits;
   Timeouts timeouts;
-  std::string api_key;                       ///< of `tenant`; without it and `api_keys` there is no authentication
+  std::string api_key;  ///< of `tenant`; without it, `api_keys` and `tokens` there is no authentication
   std::vector<ApiKeyOptions> api_keys{};     ///< further keys, and their tenants
+  TokenAuthOptions tokens{};                 ///< JWTs, for events
   std::vector<std::string> allowed_hosts{};  ///< names a server without an api_key also answers to; see PageGuard
   std::string tenant = "default";            ///< of `api_key`, and of everyone where there is no authentication
   std::vector<TenantOptions> tenants{};      ///< what some of them may use

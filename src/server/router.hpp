@@ -10,6 +10,7 @@
 #include <string_view>
 #include <variant>
 
+#include "server/access.hpp"
 #include "server/http.hpp"
 
 namespace inkwell::server {
@@ -22,11 +23,6 @@ using Handler = std::function<asio::awaitable<HandlerResult>(Worker& worker, Htt
 /// The same for a body that is taken as it arrives. What it leaves unread ends the connection after the answer.
 using BodyHandler =
     std::function<asio::awaitable<HandlerResult>(Worker& worker, HttpRequest& request, BodyStream& body)>;
-
-enum class Access : std::uint8_t {
-  open,           ///< health: never needs credentials
-  authenticated,  ///< needs credentials whenever authentication is configured
-};
 
 struct Route {
   http::verb method;

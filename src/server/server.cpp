@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <thread>
 
+#include "server/jwt/remote_keys.hpp"
+#include "server/jwt/token_verifier.hpp"
 #include "server/listener.hpp"
 #include "server/routes/embedding_response.hpp"
 #include "server/routes/routes.hpp"
@@ -50,7 +52,7 @@ Shared::Shared(Options options_)
     : options(completed(std::move(options_))),
       version(server::version()),
       log(options.log),
-      authenticator(options.api_key, options.tenant, options.api_keys),
+      authenticator(options.api_key, options.tenant, options.api_keys, options.tokens),
       tenants(options.tenants),
       page_guard(options.allowed_hosts),
       hub(options.threads),
@@ -61,11 +63,18 @@ Shared::Shared(Options options_)
   add_conversation_routes(router);
   add_channel_routes(router);
   add_mercure_routes(router);
+  add_metadata_routes(router);
   add_generation_routes(router);
   add_embedding_routes(router);
 }
 
-Shared::~Shared() = default;
+Shared::~Shared() {
+  if (auto* const keys = remote_keys()) keys->stop();
+}
+
+RemoteKeys* Shared::remote_keys() const noexcept {
+  return options.tokens.verifier ? options.tokens.verifier->remote().get() : nullptr;
+}
 
 void Shared::post_to(std::size_t index, std::move_only_function<void(Worker&)> fn) {
   Worker& worker = *workers[index];
@@ -102,6 +111,11 @@ Result<void> Server::start() {
   for (std::size_t i = 0; i < shared.options.threads; ++i)
     shared.workers.push_back(std::make_unique<Worker>(i, shared));
   const SignalsBlocked blocked;
+  if (auto* const keys = shared.remote_keys()) {
+    keys->start([log = shared.log](std::string_view why) {
+      log->write(telemetry::Level::warn, "keys of tokens", {{"detail", why}});
+    });
+  }
   for (const auto& worker : shared.workers) {
     auto acceptor = sockets->take(worker->io());
     state_->threads.emplace_back(

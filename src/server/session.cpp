@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
@@ -11,6 +12,7 @@
 #include "server/connections.hpp"
 #include "server/header_scan.hpp"
 #include "server/http_stats.hpp"
+#include "server/jwt/remote_keys.hpp"
 #include "server/request_head.hpp"
 #include "server/response_writer.hpp"
 #include "server/shared.hpp"
@@ -43,7 +45,8 @@ struct Exchange {
   RequestHead head;
   const Route* route = nullptr;
   std::chrono::steady_clock::time_point began;
-  bool body_unread = false;  ///< bytes of the body are still to come when the answer is written
+  bool body_unread = false;            ///< bytes of the body are still to come when the answer is written
+  bool keys_may_have_changed = false;  ///< the request's token names a key that isn't known yet
 };
 
 enum class Next : std::uint8_t {
@@ -99,6 +102,7 @@ class Session {
   asio::awaitable<Next> answer(Exchange& exchange, HttpResponse response);
   asio::awaitable<bool> write(std::string_view header, std::string_view body);
   asio::awaitable<void> linger();
+  asio::awaitable<bool> new_keys_came();
 
   std::optional<HttpResponse> dispatch(Exchange& exchange);
   std::optional<HttpResponse> body_fault(const Exchange& exchange) const;
@@ -107,6 +111,7 @@ class Session {
   void identify(Exchange& exchange);
   void take_over(Exchange& exchange, StreamTakeover takeover);
   void record(const Exchange& exchange, unsigned status, std::size_t bytes);
+  void name_metadata(const HttpRequest& request, HttpResponse& response) const;
   std::string_view buffered() const;
 
   const Timeouts& timeouts() const { return worker_.shared().options.timeouts; }
@@ -209,6 +214,7 @@ asio::awaitable<Next> Session::one_request() {
   exchange.body_unread = exchange.head.has_body();
   identify(exchange);
   refusal = dispatch(exchange);
+  if (exchange.keys_may_have_changed && co_await new_keys_came()) refusal = dispatch(exchange);
   const bool streamed = exchange.route != nullptr && exchange.route->body_handler;
   if ((!refusal && !streamed) || (refusal && cheap_to_read(exchange))) {
     auto fault = co_await read_body(exchange, parser);
@@ -247,9 +253,12 @@ std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
   const Shared& shared = worker_.shared();
   auto match = shared.router.match(request);
   if (const auto* const* route = std::get_if<const Route*>(&match)) exchange.route = *route;
-  if (!exchange.route || exchange.route->access == Access::authenticated) {
-    auto identity = shared.authenticator.identify(request);
-    if (!identity) return error_response(identity.error());
+  if (!exchange.route || exchange.route->access != Access::open) {
+    auto identity = shared.authenticator.identify(request, exchange.route ? exchange.route->access : Access::topics);
+    if (!identity) {
+      exchange.keys_may_have_changed = identity.error().code() == "token_key_unknown";
+      return error_response(identity.error());
+    }
     if (auto room = shared.tenants.admit(identity->tenant, exchange.began); !room) return error_response(room.error());
     request.identity = std::move(*identity);
     if (!shared.authenticator.required()) {
@@ -264,6 +273,23 @@ std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
   }
   if (!exchange.route) return error_response(http::status::not_found, "unknown_path", "There is nothing at this path.");
   return body_fault(exchange);
+}
+
+/// Has the keys of tokens fetched anew; false when that was done only just before, or takes too long.
+asio::awaitable<bool> Session::new_keys_came() {
+  constexpr std::chrono::milliseconds kPatience{5'000};
+  constexpr std::chrono::milliseconds kLook{10};
+  RemoteKeys& keys = *worker_.shared().remote_keys();
+  const auto before = keys.fetches();
+  if (!keys.refresh()) co_return keys.fetches() != before;
+  asio::steady_timer timer(socket_.get_executor());
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (keys.fetches() == before && std::chrono::steady_clock::now() < until) {
+    timer.expires_after(kLook);  // the fetch is another thread's; this is rare enough to look
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (worker_.connections().draining()) co_return false;
+  }
+  co_return keys.fetches() != before;
 }
 
 std::size_t Session::body_limit(const Exchange& exchange) const {
@@ -415,6 +441,7 @@ asio::awaitable<Next> Session::answer(Exchange& exchange, HttpResponse response)
   frame.date = worker_.connections().date();
   frame.keep_alive = keep;
   frame.http_1_0 = exchange.head.http_1_0;
+  if (exchange.route && exchange.route->access == Access::topics) name_metadata(exchange.head.request, response);
   header_out_.clear();
   write_header(header_out_, response, frame);
   const bool head = exchange.head.request.method == http::verb::head;
@@ -425,6 +452,18 @@ asio::awaitable<Next> Session::answer(Exchange& exchange, HttpResponse response)
   if (!keep) co_return exchange.body_unread || buffer_.size() > 0 ? Next::linger : Next::close;
   if (buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();
   co_return Next::keep;
+}
+
+/// A challenge says where it is told which tokens are taken (RFC 9728 section 5.1).
+void Session::name_metadata(const HttpRequest& request, HttpResponse& response) const {
+  const Authenticator& authenticator = worker_.shared().authenticator;
+  if (!authenticator.tokens().verifier) return;
+  for (auto& [name, value] : response.headers) {
+    if (name != "WWW-Authenticate") continue;
+    const std::string url = metadata_url(authenticator.hub_url(request));
+    if (url.find_first_of("\"\\") != std::string::npos) return;  // a Host that would end the quotes
+    value += fmt::format("{} resource_metadata=\"{}\"", value == "Bearer" ? "" : ",", url);
+  }
 }
 
 asio::awaitable<bool> Session::write(std::string_view header, std::string_view body) {

@@ -22,6 +22,7 @@
 
 namespace inkwell::server {
 
+class RemoteKeys;
 class VectorTexts;
 class Worker;
 
@@ -41,6 +42,9 @@ struct Shared {
   conversations::WriteMarks conversation_marks;
   embeddings::Shared embeddings;  ///< the hot tier and the flights
   std::unique_ptr<VectorTexts> vector_texts;
+
+  /// Keys of tokens that come over the network; null when there are none.
+  RemoteKeys* remote_keys() const noexcept;
 
   std::atomic<std::size_t> connections{0};  ///< open now, over all workers
   std::atomic<bool> draining{false};        ///< a stop was requested; never goes back

@@ -26,6 +26,9 @@ Result<Target> parse_target(std::string_view target);
 /// Undoes percent-encoding; nothing when a '%' is not followed by two hexadecimal digits.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 
+/// Percent-encodes all but unreserved characters, as a variable of a URI template is expanded (RFC 6570 section 3.2.2).
+std::string percent_encode(std::string_view text);
+
 /// Takes application/x-www-form-urlencoded text apart ("a=1&b=2&a"): in order, duplicates kept, a missing '=' gives an
 /// empty value, '+' is a space. Names and values must be valid UTF-8.
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view text);

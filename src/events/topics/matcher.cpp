@@ -35,6 +35,11 @@ TopicMatcher TopicMatcher::selector(std::string_view text) {
   return matcher;
 }
 
+std::optional<TopicMatcher> TopicMatcher::of_type(std::string_view type, std::string_view text) {
+  if (type == "exact") return exact(text);
+  return std::nullopt;
+}
+
 bool TopicMatcher::matches(std::string_view topic) const {
   if (all_ || topic == text_) return true;
   return compiled_ && RE2::FullMatch(re2::StringPiece(topic.data(), topic.size()), *compiled_);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ class TopicMatcher {
   /// What Mercure up to 0.x calls a topic selector: "*", or an exact topic, or a URI template. A malformed template, or
   /// one that costs too much to compile, matches the topic spelled like it and no other.
   static TopicMatcher selector(std::string_view text);
+  /// By the name that Mercure 1.0 gives a kind of matcher: "exact". Nothing for a kind not known here.
+  static std::optional<TopicMatcher> of_type(std::string_view type, std::string_view text);
 
   bool matches(std::string_view topic) const;
   bool matches_all() const noexcept { return all_; }

@@ -1,13 +1,42 @@
 #include "server/routes/channel_request.hpp"
 
 #include "keyspace/key.hpp"
+#include "server/jwt/grants.hpp"
 #include "server/shared.hpp"
+#include "server/target.hpp"
 #include "server/worker.hpp"
 
 namespace inkwell::server {
 
 std::string channel_of(const HttpRequest& request, std::string_view name) {
   return keyspace::name_in_tenant(request.identity.tenant, name);
+}
+
+Error insufficient_scope(const Identity& identity) {
+  // Clients of the form that came before RFC 6750's errors know 401 for both.
+  const bool legacy = identity.grants && identity.grants->form() == Grants::Form::legacy;
+  return {legacy ? ErrorKind::unauthenticated : ErrorKind::permission_denied, "insufficient_scope",
+          "The credentials don't allow this."};
+}
+
+Result<std::string> open_channel(const HttpRequest& request, ChannelUse use) {
+  const auto name = request.path_param("name");
+  if (auto good = events::validate_channel_name(name); !good) return std::unexpected(good.error());
+  const Identity& identity = request.identity;
+  if (identity.grants) {
+    if (identity.anonymous) {
+      return fail(ErrorKind::unauthenticated, "missing_credentials", "This path needs credentials.");
+    }
+    const std::string path = "/v1/channels/" + percent_encode(name) + "/events";
+    const bool allowed =
+        use == ChannelUse::publish ? identity.grants->may_publish(path) : identity.grants->may_read(path);
+    if (!allowed) return std::unexpected(insufficient_scope(identity));
+  }
+  return channel_of(request, name);
+}
+
+events::PrivateEvents private_events_of(const Identity& identity) {
+  return identity.anonymous ? events::PrivateEvents::withheld() : events::PrivateEvents::readable();
 }
 
 std::string_view cursor_of(const HttpRequest& request) {

@@ -8,6 +8,7 @@
 
 #include "events/generations/ingest.hpp"
 #include "events/node.hpp"
+#include "events/selector.hpp"
 #include "server/json.hpp"
 #include "server/router.hpp"
 #include "server/routes/channel_request.hpp"
@@ -123,10 +124,11 @@ class Production {
 };
 
 asio::awaitable<HandlerResult> produce(Worker& worker, HttpRequest& request, BodyStream& body) {
+  auto opened = open_channel(request, ChannelUse::publish);
+  if (!opened) co_return error_response(opened.error());
   std::string channel(request.path_param("name"));
-  if (auto good = events::validate_channel_name(channel); !good) co_return error_response(good.error());
   if (auto wrong = wrong_type(request)) co_return std::move(*wrong);
-  auto producer = co_await worker.generations().begin(channel_of(request, channel));
+  auto producer = co_await worker.generations().begin(std::move(*opened));
   if (!producer) co_return error_response(producer.error());
   const auto production = std::make_unique<Production>(worker, body, std::move(channel), std::move(*producer));
   auto answer = co_await production->run();
@@ -137,6 +139,10 @@ HandlerResult reading(Worker& worker, const HttpRequest& request, const Generati
   EventStreamRequest wanted;
   if (auto refused = refuse_stream(worker, request, wanted.ticket)) return std::move(*refused);
   wanted.channel = channel_of(request, request.path_param("name"));
+  wanted.expires_at = request.identity.expires_at;
+  if (auto readable = private_events_of(request.identity); !readable.all()) {
+    wanted.selector = std::make_unique<events::TopicSelector>(std::vector<std::string>(), std::move(readable));
+  }
   wanted.request_id = request.request_id;
   wanted.start = start;
   wanted.ends = true;
@@ -152,11 +158,12 @@ HandlerResult reading(Worker& worker, const HttpRequest& request, const Generati
 }
 
 asio::awaitable<HandlerResult> follow(Worker& worker, HttpRequest& request) {
+  const auto opened = open_channel(request, ChannelUse::read);
+  if (!opened) co_return error_response(opened.error());
   const std::string channel(request.path_param("name"));
-  if (auto good = events::validate_channel_name(channel); !good) co_return error_response(good.error());
   const auto asked = events::start_after(cursor_of(request));
   const bool resumes = asked.kind == events::Start::Kind::after;
-  auto seen = co_await worker.generations().look(channel_of(request, channel), resumes ? asked.id : events::kNoEvent);
+  auto seen = co_await worker.generations().look(*opened, resumes ? asked.id : events::kNoEvent);
   if (!seen) co_return error_response(seen.error());
   const bool waits = request.query_param("wait") == "true";
   const bool none = seen->state == Generation::State::none;
@@ -177,9 +184,10 @@ asio::awaitable<HandlerResult> follow(Worker& worker, HttpRequest& request) {
 }
 
 asio::awaitable<HandlerResult> stop(Worker& worker, HttpRequest& request) {
+  auto opened = open_channel(request, ChannelUse::publish);
+  if (!opened) co_return error_response(opened.error());
   const std::string channel(request.path_param("name"));
-  if (auto good = events::validate_channel_name(channel); !good) co_return error_response(good.error());
-  auto seen = co_await worker.generations().stop(channel_of(request, channel));
+  auto seen = co_await worker.generations().stop(std::move(*opened));
   if (!seen) co_return error_response(seen.error());
   if (seen->state == Generation::State::none) co_return error_response(no_generation());
   co_return generation_response(channel, *seen);
@@ -188,9 +196,16 @@ asio::awaitable<HandlerResult> stop(Worker& worker, HttpRequest& request) {
 }  // namespace
 
 void add_generation_routes(Router& router) {
-  router.add({.method = http::verb::post, .path = "/v1/channels/{name}/stream", .body_handler = produce});
-  router.add({.method = http::verb::get, .path = "/v1/channels/{name}/stream", .handler = follow});
-  router.add({.method = http::verb::post, .path = "/v1/channels/{name}/stream/stop", .handler = stop});
+  router.add({.method = http::verb::post,
+              .path = "/v1/channels/{name}/stream",
+              .access = Access::topics,
+              .body_handler = produce});
+  router.add(
+      {.method = http::verb::get, .path = "/v1/channels/{name}/stream", .access = Access::topics, .handler = follow});
+  router.add({.method = http::verb::post,
+              .path = "/v1/channels/{name}/stream/stop",
+              .access = Access::topics,
+              .handler = stop});
 }
 
 }  // namespace inkwell::server

@@ -1,8 +1,10 @@
 // The Mercure hub (https://mercure.rocks/spec): publish (POST) and subscribe (GET). /.well-known/mercure is the channel
 // "default"; every channel has an endpoint of its own beside it.
+#include <algorithm>
 #include <boost/beast/core/string.hpp>
 
 #include "events/node.hpp"
+#include "server/jwt/grants.hpp"
 #include "server/router.hpp"
 #include "server/routes/channel_request.hpp"
 #include "server/routes/mercure_request.hpp"
@@ -35,6 +37,18 @@ Result<FormFields> form_of(const HttpRequest& request) {
   return parse_query(request.body);
 }
 
+/// Who may read which private events here: by the topics its credentials name.
+events::PrivateEvents readable_by(const Identity& identity) {
+  if (identity.grants) return events::PrivateEvents::matching(identity.grants->readable());
+  return private_events_of(identity);
+}
+
+bool may_publish(const Identity& identity, const events::Event& event) {
+  return !identity.grants || std::ranges::all_of(event.topics, [&](const std::string& topic) {
+    return identity.grants->may_publish(topic);
+  });
+}
+
 asio::awaitable<HandlerResult> publish(Worker& worker, HttpRequest& request) {
   const auto channel = hub_of(request);
   if (!channel) co_return error_response(channel.error());
@@ -42,6 +56,7 @@ asio::awaitable<HandlerResult> publish(Worker& worker, HttpRequest& request) {
   if (!fields) co_return error_response(fields.error());
   auto event = read_update(*fields);
   if (!event) co_return error_response(event.error());
+  if (!may_publish(request.identity, *event)) co_return error_response(insufficient_scope(request.identity));
   std::optional<std::string> key;
   if (const auto header = request.header("Idempotency-Key")) {
     if (header->empty() || header->size() > events::kMaxIdempotencyKeyBytes) {
@@ -63,15 +78,14 @@ asio::awaitable<HandlerResult> publish(Worker& worker, HttpRequest& request) {
 asio::awaitable<HandlerResult> subscribe(Worker& worker, HttpRequest& request) {
   auto channel = hub_of(request);
   if (!channel) co_return error_response(channel.error());
-  // Who came past the API key may read everything. A server without one doesn't know who asks.
-  const auto private_events =
-      worker.shared().authenticator.required() ? events::PrivateEvents::readable : events::PrivateEvents::withheld;
-  auto selector = read_matchers(request.query, private_events);
+  auto selector = read_matchers(request.query, readable_by(request.identity));
   if (!selector) co_return error_response(selector.error());
   EventStreamRequest wanted;
   wanted.channel = std::move(*channel);
   wanted.selector = std::move(*selector);
   wanted.request_id = request.request_id;
+  wanted.expires_at = request.identity.expires_at;
+  if (auto refused = refuse_stream(worker, request, wanted.ticket)) co_return std::move(*refused);
   if (const auto cursor = cursor_of(request); !cursor.empty()) wanted.start = events::start_after(cursor);
   StreamTakeover takeover;
   takeover.take = [&streams = worker.event_streams(), wanted = std::move(wanted)](StreamSocket socket) mutable {
@@ -85,8 +99,12 @@ asio::awaitable<HandlerResult> subscribe(Worker& worker, HttpRequest& request) {
 
 void add_mercure_routes(Router& router) {
   for (const char* path : {"/.well-known/mercure", "/v1/channels/{name}/mercure"}) {
-    router.add({.method = http::verb::post, .path = path, .handler = publish, .max_body_bytes = kMaxFormBytes});
-    router.add({.method = http::verb::get, .path = path, .handler = subscribe});
+    router.add({.method = http::verb::post,
+                .path = path,
+                .access = Access::topics,
+                .handler = publish,
+                .max_body_bytes = kMaxFormBytes});
+    router.add({.method = http::verb::get, .path = path, .access = Access::topics, .handler = subscribe});
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "events/topics/matcher.hpp"
 #include "server/target.hpp"
+#include "server/visible_text.hpp"
 
 namespace inkwell::server {
 namespace {
@@ -16,52 +17,17 @@ std::unexpected<Error> refuse(std::string_view param, std::string message) {
       Error(ErrorKind::invalid_argument, "invalid_parameter", std::move(message)).with_param(std::string(param)));
 }
 
-/// The code point at the front of well-formed UTF-8, which is taken off.
-char32_t next_code_point(std::string_view& text) {
-  const auto lead = static_cast<unsigned char>(text.front());
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  char32_t point = length == 1 ? lead : lead & (0x7FU >> length);
-  for (std::size_t i = 1; i < length; ++i) point = (point << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
-  text.remove_prefix(length);
-  return point;
-}
-
-/// Control characters, and those of Unicode's category Cf: invisible ones, which make two texts look alike or turn one
-/// around (Unicode 15, DerivedGeneralCategory.txt).
-bool is_unseen(char32_t c) {
-  struct Range {
-    char32_t first;
-    char32_t last;
-  };
-  static constexpr Range kRanges[] = {
-      {0x00, 0x1F},       {0x7F, 0x9F},       {0xAD, 0xAD},       {0x600, 0x605},     {0x61C, 0x61C},
-      {0x6DD, 0x6DD},     {0x70F, 0x70F},     {0x890, 0x891},     {0x8E2, 0x8E2},     {0x180E, 0x180E},
-      {0x200B, 0x200F},   {0x202A, 0x202E},   {0x2060, 0x2064},   {0x2066, 0x206F},   {0xFEFF, 0xFEFF},
-      {0xFFF9, 0xFFFB},   {0x110BD, 0x110BD}, {0x110CD, 0x110CD}, {0x13430, 0x1343F}, {0x1BCA0, 0x1BCA3},
-      {0x1D173, 0x1D17A}, {0xE0001, 0xE0001}, {0xE0020, 0xE007F},
-  };
-  return std::ranges::any_of(kRanges, [c](const Range& range) { return c >= range.first && c <= range.last; });
-}
-
-/// `text` must be well-formed UTF-8.
-bool all_seen(std::string_view text) {
-  while (!text.empty()) {
-    if (is_unseen(next_code_point(text))) return false;
-  }
-  return true;
-}
-
 Result<void> add_topic(events::Event& event, const std::string& topic) {
   if (topic.empty()) return refuse("topic", "A topic cannot be empty.");
   if (topic == "*") return refuse("topic", "The topic \"*\" cannot be published to: it stands for all topics.");
-  if (!all_seen(topic)) return refuse("topic", "A topic holds a control or format character.");
+  if (!all_visible(topic)) return refuse("topic", "A topic holds a control or format character.");
   if (in_reserved_namespace(topic)) return refuse("topic", "Topics under /.well-known/mercure are the hub's own.");
   event.topics.push_back(topic);
   return {};
 }
 
 Result<void> set_type(events::Event& event, const std::string& type) {
-  if (!all_seen(type)) return refuse("type", "The event type holds a control or format character.");
+  if (!all_visible(type)) return refuse("type", "The event type holds a control or format character.");
   if (type == "mercure") return refuse("type", "The event type \"mercure\" is the hub's own.");
   event.type = type;
   return {};
@@ -76,7 +42,7 @@ Result<void> set_retry(events::Event& event, std::string_view text) {
 }
 
 Result<void> check_id(std::string_view id) {
-  if (!id.starts_with('#') && id != "earliest" && all_seen(id)) return {};
+  if (!id.starts_with('#') && id != "earliest" && all_visible(id)) return {};
   return refuse("id", "An id cannot begin with '#', be \"earliest\", or hold control or format characters.");
 }
 
@@ -168,14 +134,14 @@ Result<std::unique_ptr<const events::Selector>> read_matchers(const FormFields& 
       return refuse(name, "This is no matcher the hub knows; it knows match, match_exact and topic.");
     }
     if (value.size() > events::kMaxMatcherBytes) return refuse(name, "A matcher is longer than 4096 bytes.");
-    if (value.empty() || !all_seen(value)) {
+    if (value.empty() || !all_visible(value)) {
       return refuse(name, "A matcher cannot be empty or hold control or format characters.");
     }
     if (matchers.size() == kMaxMatchers) return refuse(name, "There can be at most 100 matchers.");
     matchers.push_back(legacy ? events::TopicMatcher::selector(value) : events::TopicMatcher::exact(value));
   }
   if (matchers.empty()) return refuse("match", "missing \"match\" subscription parameter, or \"topic\"");
-  return std::make_unique<const events::MatcherSelector>(std::move(matchers), private_events);
+  return std::make_unique<const events::MatcherSelector>(std::move(matchers), std::move(private_events));
 }
 
 }  // namespace inkwell::server

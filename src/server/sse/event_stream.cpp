@@ -20,6 +20,7 @@ using events::EventRef;
 constexpr std::size_t kWheelSlots = 256;
 constexpr std::size_t kPiecesAWrite = 64;
 constexpr std::size_t kMaxJunkBytes = 16U << 10;
+constexpr std::chrono::hours kLongestWait{24 * 100};  // what the wheel's clock can count, with room
 
 ::iovec piece(std::string_view text) {
   // writev's interface takes no const; it doesn't write there.
@@ -52,7 +53,14 @@ void EventStream::begin(EventStreamRequest request) {
   if (options.max_lifetime > std::chrono::milliseconds::zero()) {
     std::uniform_int_distribution<std::int64_t> early(0, options.max_lifetime.count() / 10);
     const auto lifetime = options.max_lifetime - std::chrono::milliseconds(early(streams_.random_));
-    ends_at_ = streams_.wheel_.now() + streams_.ticks(lifetime);
+    end_by(lifetime);
+  }
+  if (request.expires_at) {
+    // Never at once: a client whose token is about to expire would come back at once as well, again and again.
+    constexpr std::chrono::milliseconds kLeast{1'000};
+    const auto left =
+        std::chrono::floor<std::chrono::milliseconds>(*request.expires_at - std::chrono::system_clock::now());
+    if (left < kLongestWait) end_by(std::max(left, kLeast + 2 * streams_.tick_));  // end_by() is early by up to two
   }
   const auto followed = streams_.node_.follow(*this, request.channel, request.start, std::move(request.selector));
   if (!followed) {
@@ -78,9 +86,9 @@ void EventStream::on_ready() {
 void EventStream::on_tick() {
   const auto& options = streams_.options_;
   const std::uint32_t now = streams_.wheel_.now();
-  if (aged() && !stalled_) {
+  if (aged()) {
     ++streams_.stats_.aged;
-    return part(options.retry);
+    return part(options.retry);  // of a full socket, without a word: its cursor brings the client on
   }
   if (!head_sent_) send_head(std::nullopt);  // the cursor's fate is still open: Redis is slow or away
   if (closed_) return;
@@ -240,13 +248,20 @@ void EventStream::client_sent_something() {
   watch_for_close();
 }
 
+/// Ends the stream no later than in `wait`.
+void EventStream::end_by(std::chrono::milliseconds wait) {
+  std::uint32_t at = streams_.wheel_.now() + std::max(streams_.ticks(wait), 2U) - 1;  // a tick is rounded up
+  if (at == 0) at = 1;
+  if (ends_at_ == 0 || static_cast<std::int32_t>(at - ends_at_) < 0) ends_at_ = at;
+}
+
 bool EventStream::aged() const noexcept {
   return ends_at_ != 0 && static_cast<std::int32_t>(streams_.wheel_.now() - ends_at_) >= 0;
 }
 
 /// Looks again in so many ticks, or when the lifetime is over, should that be earlier.
 void EventStream::schedule(std::uint32_t ticks) {
-  if (ends_at_ != 0 && !stalled_ && !aged()) ticks = std::min(ticks, ends_at_ - streams_.wheel_.now());
+  if (ends_at_ != 0) ticks = aged() ? 1 : std::min(ticks, ends_at_ - streams_.wheel_.now());
   streams_.wheel_.schedule(*this, ticks);
 }
 

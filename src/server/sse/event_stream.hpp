@@ -29,6 +29,8 @@ struct EventStreamRequest {
   events::Start start;
   std::unique_ptr<const events::Selector> selector;  ///< null: all events
   std::string request_id;
+  /// Credentials end then, and the stream with them.
+  std::optional<std::chrono::system_clock::time_point> expires_at{};
   std::shared_ptr<void> ticket{};  ///< of StreamLimits, kept until the stream is closed
   /// The stream follows a generation: the event that ends it, or the first from `until` on where that is known, is its
   /// last.
@@ -51,6 +53,7 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   void on_ready() override;
   void on_tick();
   bool aged() const noexcept;
+  void end_by(std::chrono::milliseconds wait);
   void schedule(std::uint32_t ticks);
 
   void send_head(std::optional<events::GapReason> gap);

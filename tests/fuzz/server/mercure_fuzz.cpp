@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!fields) return 0;
   const auto update = server::read_update(*fields);
   if (!update && (!update.error().param() || update.error().message().empty())) std::abort();
-  const auto selector = server::read_matchers(*fields, events::PrivateEvents::withheld);
+  const auto selector = server::read_matchers(*fields, events::PrivateEvents::withheld());
   if (!selector && !selector.error().param()) std::abort();
   if (!update) return 0;
   for (const auto& topic : update->topics) {

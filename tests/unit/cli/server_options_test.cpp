@@ -1,6 +1,10 @@
 #include "cli/server_options.hpp"
 
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+
+#include "server/jwt/token_verifier.hpp"
 
 namespace inkwell::cli {
 namespace {
@@ -111,6 +115,95 @@ TEST(ServerOptions, NameWhereAUrlCameFromThatMakesNoSenseAndKeepItsPassword) {
   ASSERT_FALSE(options.has_value());
   EXPECT_TRUE(options.error().message().starts_with("INKWELL_REDIS_URL: redis.url: ")) << options.error().message();
   EXPECT_EQ(options.error().to_string().find("hunter2"), std::string::npos);
+}
+
+constexpr const char* kSecret = "INKWELL_AUTH_JWT_KEY=a-secret-for-tests-of-at-least-32-bytes";
+
+/// A file that only its owner reads, gone with this.
+class OwnFile {
+ public:
+  OwnFile(const std::string& name, std::string_view text, bool for_all = false)
+      : path_(std::filesystem::path(::testing::TempDir()) / name) {
+    std::ofstream(path_) << text;
+    using std::filesystem::perms;
+    const auto others = for_all ? perms::group_read | perms::others_read : perms::none;
+    std::filesystem::permissions(path_, perms::owner_read | perms::owner_write | others);
+  }
+  OwnFile(const OwnFile&) = delete;
+  OwnFile& operator=(const OwnFile&) = delete;
+  ~OwnFile() { std::filesystem::remove(path_); }
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+TEST(TokenOptions, TakeNoTokensWithoutAKey) {
+  const auto options = options_of({"INKWELL_SERVER_PUBLIC_URL=https://hub.example.com/"});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->tokens.verifier, nullptr);
+  EXPECT_EQ(options->tokens.public_url, "https://hub.example.com");
+}
+
+TEST(TokenOptions, AreReadFromTheirSettings) {
+  const auto options =
+      options_of({kSecret, "INKWELL_AUTH_JWT_ISSUER=https://issuer.example", "INKWELL_AUTH_JWT_COOKIE=token",
+                  "INKWELL_AUTH_JWT_ANONYMOUS=true", "INKWELL_AUTH_JWT_PUBLISH_ORIGINS=https://app.example.com"});
+  ASSERT_TRUE(options.has_value()) << options.error().to_string();
+  ASSERT_NE(options->tokens.verifier, nullptr);
+  EXPECT_EQ(options->tokens.verifier->issuers(), std::vector<std::string>{"https://issuer.example"});
+  EXPECT_EQ(options->tokens.cookie, "token");
+  EXPECT_TRUE(options->tokens.anonymous);
+  EXPECT_TRUE(options->tokens.publish_origins.has("https://app.example.com"));
+  EXPECT_FALSE(options->tokens.publish_origins.has("https://example.com"));
+}
+
+TEST(TokenOptions, NameTheSettingThatIsWrongAndNeverItsSecret) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"INKWELL_AUTH_JWT_KEY=hunter2"}, "INKWELL_AUTH_JWT_KEY: auth.jwt.key: "},
+      {{"INKWELL_AUTH_JWT_SUBSCRIBER_KEY=hunter2"}, "INKWELL_AUTH_JWT_SUBSCRIBER_KEY: auth.jwt.subscriber_key: "},
+      {{kSecret, "INKWELL_AUTH_JWT_SUBSCRIBER_KEY=hunter2"},
+       "INKWELL_AUTH_JWT_SUBSCRIBER_KEY: auth.jwt.subscriber_key: "},
+      {{kSecret, "INKWELL_AUTH_JWT_ALGORITHMS=none"}, "INKWELL_AUTH_JWT_ALGORITHMS: auth.jwt.algorithms: "},
+      {{kSecret, "INKWELL_AUTH_JWT_PUBLISH_ORIGINS=example.com"},
+       "INKWELL_AUTH_JWT_PUBLISH_ORIGINS: auth.jwt.publish_origins: "},
+      {{"INKWELL_AUTH_JWT_KEY_SET_FILE=/nonexistent"}, "INKWELL_AUTH_JWT_KEY_SET_FILE: auth.jwt.key_set_file: "},
+      {{"INKWELL_SERVER_PUBLIC_URL=https://example.com/hub"}, "INKWELL_SERVER_PUBLIC_URL: server.public_url: "},
+      {{"INKWELL_AUTH_JWT_AUDIENCE=x"}, "INKWELL_AUTH_JWT_AUDIENCE: auth.jwt.audience: there is no key"},
+      {{"INKWELL_AUTH_JWT_ANONYMOUS=true"}, "INKWELL_AUTH_JWT_ANONYMOUS: auth.jwt.anonymous: there is no key"},
+  };
+  for (const auto& [environment, begins] : cases) {
+    const auto options = options_of(environment);
+    ASSERT_FALSE(options.has_value()) << begins;
+    EXPECT_TRUE(options.error().message().starts_with(begins)) << options.error().message();
+    EXPECT_EQ(options.error().to_string().find("hunter2"), std::string::npos);
+  }
+}
+
+TEST(TokenOptions, TakeAKeySetFromAFileWhoseSecretsAreTheOwnersOnly) {
+  constexpr std::string_view kSet =
+      R"({"keys":[{"kty":"oct","kid":"1","k":"YS1zZWNyZXQtdGhhdC1pcy1sb25nLWVub3VnaC1mb3ItaG1hYw"}]})";
+  const OwnFile own("inkwell-own-key-set.json", kSet);
+  const auto good = options_of({"INKWELL_AUTH_JWT_KEY_SET_FILE=" + own.path()});
+  ASSERT_TRUE(good.has_value()) << good.error().to_string();
+  EXPECT_NE(good->tokens.verifier, nullptr);
+  const OwnFile open("inkwell-open-key-set.json", kSet, true);
+  const auto exposed = options_of({"INKWELL_AUTH_JWT_KEY_SET_FILE=" + open.path()});
+  ASSERT_FALSE(exposed.has_value());
+  EXPECT_NE(exposed.error().message().find("every user of this machine"), std::string::npos);
+  const OwnFile empty("inkwell-empty-key-set.json", R"({"keys":[]})");
+  EXPECT_FALSE(options_of({"INKWELL_AUTH_JWT_KEY_SET_FILE=" + empty.path()}).has_value());
+}
+
+TEST(TokenOptions, TakeAPublicKeyFromAFileThatEverybodyMayRead) {
+  constexpr std::string_view kPem =
+      "-----BEGIN PUBLIC KEY-----\n"
+      "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+      "-----END PUBLIC KEY-----\n";
+  const OwnFile open("inkwell-public-key.pem", kPem, true);
+  const auto options = options_of({"INKWELL_AUTH_JWT_KEY_FILE=" + open.path()});
+  ASSERT_TRUE(options.has_value()) << options.error().to_string();
+  EXPECT_NE(options->tokens.verifier, nullptr);
 }
 
 }  // namespace

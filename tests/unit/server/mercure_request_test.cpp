@@ -14,7 +14,7 @@ std::string fault_of(const FormFields& fields) {
 FormFields with(const char* name, std::string value) { return {{"topic", "t"}, {name, std::move(value)}}; }
 
 bool wants(const FormFields& fields, std::vector<std::string> topics, bool is_private = false,
-           events::PrivateEvents readable = events::PrivateEvents::withheld) {
+           const events::PrivateEvents& readable = events::PrivateEvents::withheld()) {
   const auto selector = read_matchers(fields, readable);
   if (!selector) {
     ADD_FAILURE() << selector.error().to_string();
@@ -97,7 +97,7 @@ TEST(MercureMatchers, AreReadInBothWireForms) {
 
 TEST(MercureMatchers, RefuseWhatTheyDoNotKnow) {
   const auto fault = [](const FormFields& fields) {
-    const auto selector = read_matchers(fields, events::PrivateEvents::withheld);
+    const auto selector = read_matchers(fields, events::PrivateEvents::withheld());
     return selector ? "" : selector.error().param().value_or("?");
   };
   for (const char* name : {"MATCH", "Match", "matchurlpattern", "match_exactly", "matchRegexp", "match_urlpattern"}) {
@@ -117,8 +117,8 @@ TEST(MercureMatchers, RefuseWhatTheyDoNotKnow) {
 
 TEST(MercureMatchers, PrivateEventsNeedMoreThanAMatch) {
   EXPECT_FALSE(wants({{"match", "*"}}, {"a"}, true));
-  EXPECT_TRUE(wants({{"match", "*"}}, {"a"}, true, events::PrivateEvents::readable));
-  EXPECT_FALSE(wants({{"match", "b"}}, {"a"}, true, events::PrivateEvents::readable));
+  EXPECT_TRUE(wants({{"match", "*"}}, {"a"}, true, events::PrivateEvents::readable()));
+  EXPECT_FALSE(wants({{"match", "b"}}, {"a"}, true, events::PrivateEvents::readable()));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The Mercure endpoint, with npm's eventsource and by raw HTTP: both wire forms, resuming, private updates, refusals.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { EventSource } from 'eventsource';
 import { Inkwell } from './support/inkwell.mjs';
@@ -128,5 +129,37 @@ describe('Mercure behind an API key', () => {
     await eventually('it has come', () => subscriber.received.length === 1);
     subscriber.close();
     assert.deepEqual(subscriber.received, [{ data: 'secret', id }]);
+  });
+});
+
+describe('Mercure with tokens', () => {
+  const SECRET = 'the-secret-of-this-test-has-more-than-32-bytes';
+  const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const bearer = (claims) => {
+    const text = `${base64url({ alg: 'HS256', typ: 'JWT' })}.${base64url(claims)}`;
+    return { authorization: `Bearer ${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}` };
+  };
+  const publisher = bearer({ mercure: { publish: ['*'] } });
+  let server;
+  before(async () => (server = await Inkwell.start({ env: { INKWELL_AUTH_JWT_KEY: SECRET, INKWELL_AUTH_JWT_ANONYMOUS: 'true' } })));
+  after(() => server?.remove());
+
+  it('shows private updates to the tokens that name them', async () => {
+    const reader = await follow(server, [['topic', '*']], { headers: bearer({ mercure: { subscribe: ['https://example.com/{x}'] } }) });
+    const anonymous = await follow(server, [['topic', '*']]);
+    const granted = await publish(server, [['topic', 'https://example.com/1'], ['data', 'granted'], ['private', 'on']], { headers: publisher });
+    await publish(server, [['topic', 'other'], ['data', 'not granted'], ['private', 'on']], { headers: publisher });
+    const last = await publish(server, [['topic', 'other'], ['data', 'public']], { headers: publisher });
+    await eventually('the last has come', () => [reader, anonymous].every(({ received }) => received.at(-1)?.id === last));
+    for (const one of [reader, anonymous]) one.close();
+    assert.deepEqual(reader.received, [{ data: 'granted', id: granted }, { data: 'public', id: last }]);
+    assert.deepEqual(anonymous.received, [{ data: 'public', id: last }]);
+  });
+
+  it('takes updates from tokens that grant each of their topics', async () => {
+    const narrow = bearer({ mercure: { publish: ['a'] } });
+    assert.equal((await post(server, [['topic', 'a']], { headers: narrow })).status, 200);
+    assert.equal((await post(server, [['topic', 'a'], ['topic', 'b']], { headers: narrow })).status, 401);
+    assert.equal((await post(server, [['topic', 'a']])).status, 401);
   });
 });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cli/setting_error.hpp"
 #include "cli/token_options.hpp"
 #include "config/access_file.hpp"
 
@@ -101,11 +102,7 @@ Result<redis::Options> redis_options(const config::Loaded& loaded) {
   options.max_queued_bytes = from.max_queued_bytes;
   if (from.url.empty()) return options;
   auto endpoint = redis::parse_url(from.url);
-  if (!endpoint) {
-    const Error& wrong = endpoint.error();
-    return fail(ErrorKind::invalid_argument, "bad_value",
-                fmt::format("{}: redis.url: {}", loaded.origin_of("redis.url").place, wrong.message()), wrong.remedy());
-  }
+  if (!endpoint) return setting_error(loaded, "redis.url", endpoint.error());
   options.endpoint = std::move(*endpoint);
   return options;
 }
@@ -134,6 +131,9 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   options.near_cache_bytes = from.conversations.near_cache_bytes;
   options.conversation_events = from.conversations.events;
   if (auto good = set_access(loaded, options); !good) return std::unexpected(std::move(good.error()));
+  auto origins = server::OriginList::make(from.server.cors_origins);
+  if (!origins) return setting_error(loaded, "server.cors_origins", origins.error());
+  options.cors_origins = std::move(*origins);
   auto tokens = token_options(loaded);
   if (!tokens) return std::unexpected(std::move(tokens.error()));
   options.tokens = std::move(*tokens);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cli/setting_error.hpp"
 #include "config/assignment.hpp"
 #include "server/jwt/key_set.hpp"
 #include "server/jwt/token_verifier.hpp"
@@ -12,34 +13,24 @@ namespace {
 
 constexpr std::size_t kMaxSetBytes = 1U << 20;
 
-/// The same error, with the setting it is about and where that came from.
-std::unexpected<Error> at(const config::Loaded& loaded, const std::string& setting, const Error& wrong) {
-  return fail(ErrorKind::invalid_argument, "bad_value",
-              fmt::format("{}: {}: {}", loaded.origin_of(setting).place, setting, wrong.message()), wrong.remedy());
-}
-
-std::unexpected<Error> at(const config::Loaded& loaded, const std::string& setting, std::string message,
-                          std::string remedy) {
-  return at(loaded, setting, Error(ErrorKind::invalid_argument, "bad_value", std::move(message), std::move(remedy)));
-}
-
 Result<std::string> read_key_set(const config::Loaded& loaded) {
   constexpr const char* kSetting = "auth.jwt.key_set_file";
   const std::string& path = loaded.config.auth.jwt.key_set_file;
   if (path.empty()) return std::string();
   auto file = config::read_file(path, kMaxSetBytes);
-  if (!file) return at(loaded, kSetting, file.error());
+  if (!file) return setting_error(loaded, kSetting, file.error());
   const auto keys = server::parse_key_set(file->text, server::SharedSecrets::allowed);
-  if (!keys) return at(loaded, kSetting, keys.error());
+  if (!keys) return setting_error(loaded, kSetting, keys.error());
   if (keys->empty()) {
-    return at(loaded, kSetting, fmt::format("{} holds no key that signatures are verified with.", path),
-              "Usable are RSA of at least 2048 bits, EC on P-256, P-384 or P-521, Ed25519, and secrets of 32 bytes.");
+    return setting_error(
+        loaded, kSetting, fmt::format("{} holds no key that signatures are verified with.", path),
+        "Usable are RSA of at least 2048 bits, EC on P-256, P-384 or P-521, Ed25519, and secrets of 32 bytes.");
   }
   const auto secret = [](const server::VerificationKey& key) { return key.algorithms().has_shared_secret(); };
   if (file->world_readable && std::ranges::any_of(*keys, secret)) {
-    return at(loaded, kSetting,
-              fmt::format("{} holds a shared secret, and every user of this machine can read it.", path),
-              fmt::format("chmod 600 {} (in Kubernetes: defaultMode 0440).", path));
+    return setting_error(loaded, kSetting,
+                         fmt::format("{} holds a shared secret, and every user of this machine can read it.", path),
+                         fmt::format("chmod 600 {} (in Kubernetes: defaultMode 0440).", path));
   }
   return std::move(file->text);
 }
@@ -49,8 +40,8 @@ Result<void> refuse_without_keys(const config::Loaded& loaded) {
   for (const char* name : {"auth.jwt.issuer", "auth.jwt.key_set_issuer", "auth.jwt.algorithms", "auth.jwt.audience",
                            "auth.jwt.publish_origins", "auth.jwt.anonymous"}) {
     if (loaded.origin_of(name).layer == config::Layer::defaults) continue;
-    return at(loaded, name, "there is no key to verify tokens with, so none are taken.",
-              "Set auth.jwt.key, auth.jwt.key_set_file or auth.jwt.key_set_url.");
+    return setting_error(loaded, name, "there is no key to verify tokens with, so none are taken.",
+                         "Set auth.jwt.key, auth.jwt.key_set_file or auth.jwt.key_set_url.");
   }
   return {};
 }
@@ -67,8 +58,8 @@ Result<std::string> public_url(const config::Loaded& loaded) {
   while (url.ends_with('/')) url.pop_back();
   const auto host = url.find("://");
   if (host != std::string::npos && url.find('/', host + 3) != std::string::npos) {
-    return at(loaded, "server.public_url", "it has a path, and the server's own paths begin at '/'.",
-              "Give scheme, host and port only: https://hub.example.com.");
+    return setting_error(loaded, "server.public_url", "it has a path, and the server's own paths begin at '/'.",
+                         "Give scheme, host and port only: https://hub.example.com.");
   }
   return url;
 }
@@ -84,7 +75,7 @@ Result<server::TokenAuthOptions> token_options(const config::Loaded& loaded) {
   if (!url) return std::unexpected(url.error());
   options.public_url = std::move(*url);
   auto origins = server::OriginList::make(from.publish_origins);
-  if (!origins) return at(loaded, "auth.jwt.publish_origins", origins.error());
+  if (!origins) return setting_error(loaded, "auth.jwt.publish_origins", origins.error());
   options.publish_origins = std::move(*origins);
 
   if (from.key.empty() && from.subscriber_key.empty() && from.key_set_file.empty() && from.key_set_url.empty()) {
@@ -101,7 +92,7 @@ Result<server::TokenAuthOptions> token_options(const config::Loaded& loaded) {
                                                .key_set_issuer = from.key_set_issuer,
                                                .algorithms = from.algorithms,
                                                .audience = from.audience});
-  if (!verifier) return at(loaded, culprit(from, verifier.error()), verifier.error());
+  if (!verifier) return setting_error(loaded, culprit(from, verifier.error()), verifier.error());
   options.verifier = std::make_shared<const server::TokenVerifier>(std::move(*verifier));
   return options;
 }

@@ -33,6 +33,7 @@ struct Config {
     Duration drain_timeout{};
     std::vector<std::string> allowed_hosts;
     std::string public_url;
+    std::vector<std::string> cors_origins;
   } server;
 
   struct Auth {

@@ -275,6 +275,12 @@ void add_server_settings(std::vector<Setting>& all) {
           {"server.public_url", Type::http_url, "", kAnyText,
            "Scheme, host and port that clients know the server by; without it, what each request's Host says.",
            store<&C::server, &S::public_url>},
+          {"server.cors_origins",
+           Type::list,
+           "",
+           {0, 256},
+           "Origins of web pages that may use the server, with cookies; `*` lets in every page, without cookies.",
+           store<&C::server, &S::cors_origins>},
       });
 }
 

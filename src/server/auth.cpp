@@ -48,7 +48,7 @@ Result<std::string> owner_of(const HttpRequest& request) {
 /// Whether a page of a foreign origin could have made the browser send it, with a cookie, to change something.
 bool changes_something(const HttpRequest& request) {
   return request.method != http::verb::get && request.method != http::verb::head &&
-         request.method != http::verb::options;
+         request.method != http::verb::options && !request.is_query;
 }
 
 Identity identity_for(std::string tenant) {

@@ -45,6 +45,12 @@ std::string_view challenge_for(const Error& error) {
 
 }  // namespace
 
+std::string_view method_name(http::verb method) noexcept {
+  if (method == http::verb::unknown) return "QUERY";
+  const auto name = http::to_string(method);
+  return {name.data(), name.size()};
+}
+
 std::optional<std::string_view> HttpRequest::query_param(std::string_view name) const {
   for (const auto& [key, value] : query) {
     if (key == name) return value;

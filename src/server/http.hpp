@@ -28,6 +28,8 @@ namespace http = boost::beast::http;
 /// A request, whole: the body has been read and is within the limits.
 struct HttpRequest {
   http::verb method = http::verb::get;
+  /// The method is QUERY (RFC 10008), which Beast knows as verb::unknown: safe, with a body that belongs to the query.
+  bool is_query = false;
   std::string path;      ///< percent-decoded, without the query; valid UTF-8 without NUL or control characters
   std::string raw_path;  ///< as sent: the router splits this one, so that an encoded '/' stays inside its segment
   std::vector<std::pair<std::string, std::string>> query;        ///< decoded, in order, duplicates kept
@@ -42,6 +44,9 @@ struct HttpRequest {
   std::string_view path_param(std::string_view name) const;                  ///< must exist in the route's template
   std::optional<std::string_view> header(std::string_view name) const;
 };
+
+/// The method as the request line spells it, of those that are routed.
+std::string_view method_name(http::verb method) noexcept;
 
 /// The socket of a connection whose handler took it over after the request was read. The response header has not been
 /// sent: the new owner writes everything from the status line on ("Connection: close": what the client pipelined behind

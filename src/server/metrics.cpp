@@ -43,7 +43,7 @@ void expose_duration(Exposition& out, const Shared& shared, std::size_t index, c
 template <class Expose>
 void each_route(const Shared& shared, Expose expose) {
   for (const Route& route : shared.router.routes()) {
-    const auto method = http::to_string(route.method);
+    const auto method = method_name(route.method);
     expose(route.index, std::string(method.data(), method.size()), route.path);
   }
   expose(shared.router.routes().size(), std::string("any"), std::string("unmatched"));

@@ -52,6 +52,7 @@ struct Options {
   std::vector<ApiKeyOptions> api_keys{};     ///< further keys, and their tenants
   TokenAuthOptions tokens{};                 ///< JWTs, for events
   std::vector<std::string> allowed_hosts{};  ///< names a server without an api_key also answers to; see PageGuard
+  OriginList cors_origins{};                 ///< of web pages that may use the server; see Cors
   std::string tenant = "default";            ///< of `api_key`, and of everyone where there is no authentication
   std::vector<TenantOptions> tenants{};      ///< what some of them may use
   std::string key_prefix = "ink";

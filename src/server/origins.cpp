@@ -63,9 +63,10 @@ Result<OriginList> OriginList::make(const std::vector<std::string>& entries) {
   return list;
 }
 
-bool OriginList::has(std::string_view origin) const {
-  if (origin.empty()) return false;
-  if (all_ || std::ranges::find(exact_, origin) != exact_.end()) return true;
+bool OriginList::has(std::string_view origin) const { return (all_ && !origin.empty()) || names(origin); }
+
+bool OriginList::names(std::string_view origin) const {
+  if (std::ranges::find(exact_, origin) != exact_.end()) return true;
   return std::ranges::any_of(below_, [&](const Below& below) {
     if (!origin.starts_with(below.scheme) || !origin.ends_with(below.rest)) return false;
     if (origin.size() <= below.scheme.size() + below.rest.size()) return false;

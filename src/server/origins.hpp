@@ -17,6 +17,9 @@ class OriginList {
   static Result<OriginList> make(const std::vector<std::string>& entries);
 
   bool empty() const noexcept { return !all_ && exact_.empty() && below_.empty(); }
+  bool all() const noexcept { return all_; }
+  /// Whether an entry other than "*" lets `origin` in.
+  bool names(std::string_view origin) const;
   /// `origin` as an Origin header spells it; compared byte for byte.
   bool has(std::string_view origin) const;
 

@@ -60,7 +60,7 @@ bool PageGuard::own_name(std::string_view host) const {
          listed(host);
 }
 
-std::optional<Error> PageGuard::refuse(const HttpRequest& request) const {
+std::optional<Error> PageGuard::refuse(const HttpRequest& request, bool trusted_origin) const {
   const auto authority = request.header("Host").value_or("");
   if (!authority.empty() && !own_name(host_of(authority))) {
     return Error(ErrorKind::permission_denied, "foreign_host",
@@ -68,14 +68,14 @@ std::optional<Error> PageGuard::refuse(const HttpRequest& request) const {
                  "Configure auth.api_key, or name the host in server.allowed_hosts.");
   }
   const auto origin = request.header("Origin");
-  if (!origin) return std::nullopt;
+  if (!origin || trusted_origin) return std::nullopt;
   const auto theirs = authority_of(*origin);
   const auto host = host_of(theirs);
   const bool same = !theirs.empty() && boost::beast::iequals(theirs, authority);
   if (same || is_loopback(host) || listed(host)) return std::nullopt;
   return Error(ErrorKind::permission_denied, "foreign_origin",
                "A server without an API key takes no requests from pages of other origins.",
-               "Configure auth.api_key, or name the origin's host in server.allowed_hosts.");
+               "Configure auth.api_key, or name the origin in server.cors_origins.");
 }
 
 }  // namespace inkwell::server

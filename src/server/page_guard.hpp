@@ -22,7 +22,8 @@ class PageGuard {
   /// Nothing when the request may pass, else the reason. It passes when its Host is an address, a name of this machine
   /// (localhost, *.localhost, a name without a dot) or one of `hosts`, and its Origin, if it has one, is that very host
   /// and port, is loopback, or is one of `hosts`. Programs that are no browsers send no Origin.
-  std::optional<Error> refuse(const HttpRequest& request) const;
+  /// Pages of an origin that is trusted otherwise pass as well, under the same names.
+  std::optional<Error> refuse(const HttpRequest& request, bool trusted_origin = false) const;
 
  private:
   bool listed(std::string_view host) const;

@@ -99,6 +99,7 @@ std::expected<RequestHead, HttpResponse> parse_head(RequestParser& parser, std::
   auto target = parse_target(std_view(message.target()));
   if (!target) return std::unexpected(error_response(target.error()));
   head.request.method = message.method();
+  head.request.is_query = message.method() == http::verb::unknown && message.method_string() == "QUERY";
   head.request.path = std::move(target->path);
   head.request.raw_path = std::move(target->raw_path);
   head.request.query = std::move(target->query);

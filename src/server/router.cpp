@@ -78,7 +78,7 @@ std::string allow_value(const std::vector<http::verb>& methods) {
   std::string out;
   for (const auto method : methods) {
     if (!out.empty()) out += ", ";
-    out += std::string_view(http::to_string(method).data(), http::to_string(method).size());
+    out += method_name(method);
     if (method == http::verb::get) out += ", HEAD";
   }
   return out;
@@ -92,7 +92,7 @@ Router::Match Router::match(HttpRequest& request) const {
   const Route* found = nullptr;
   const auto walk = [&](const auto& self, const Node& node, std::string_view rest) -> bool {
     if (rest.empty()) {
-      found = node.find(method);
+      if (method != http::verb::unknown || request.is_query) found = node.find(method);
       for (const Route* route : node.routes) others.push_back(route->method);
       return found != nullptr;
     }

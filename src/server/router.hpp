@@ -25,8 +25,8 @@ using BodyHandler =
     std::function<asio::awaitable<HandlerResult>(Worker& worker, HttpRequest& request, BodyStream& body)>;
 
 struct Route {
-  http::verb method;
-  std::string path;  ///< "/v1/conversations/{id}/items": a {name} matches one non-empty segment
+  http::verb method;  ///< verb::unknown: QUERY
+  std::string path;   ///< "/v1/conversations/{id}/items": a {name} matches one non-empty segment
   Access access = Access::authenticated;
   Handler handler{};
   BodyHandler body_handler{};      ///< instead of `handler`
@@ -50,7 +50,8 @@ class Router {
   };
   using Match = std::variant<const Route*, NotFound, MethodNotAllowed>;
   /// Fills `request.path_params` when it finds one. Literal segments win over {name}s. A HEAD request finds the GET
-  /// route of its path. Reads `request.method` and `request.raw_path`.
+  /// route of its path. Reads `request.method`, `request.is_query` and
+  /// `request.raw_path`.
   Match match(HttpRequest& request) const;
 
   const std::deque<Route>& routes() const noexcept { return routes_; }

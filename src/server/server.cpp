@@ -54,6 +54,7 @@ Shared::Shared(Options options_)
       log(options.log),
       authenticator(options.api_key, options.tenant, options.api_keys, options.tokens),
       tenants(options.tenants),
+      cors(options.cors_origins),
       page_guard(options.allowed_hosts),
       hub(options.threads),
       stream_limits(options.stream_limits),

@@ -247,12 +247,16 @@ void Session::identify(Exchange& exchange) {
   request.peer = socket_.remote_endpoint(ignored);
 }
 
-/// Finds the route and checks what can be checked before the body is read. A CORS preflight would be answered here.
+/// Finds the route and checks what can be checked before the body is read. A CORS preflight is answered before anything
+/// else is asked: it never has credentials.
 std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
   HttpRequest& request = exchange.head.request;
   const Shared& shared = worker_.shared();
   auto match = shared.router.match(request);
   if (const auto* const* route = std::get_if<const Route*>(&match)) exchange.route = *route;
+  if (const auto* others = std::get_if<Router::MethodNotAllowed>(&match)) {
+    if (auto answer = shared.cors.preflight(request, others->allow)) return answer;
+  }
   if (!exchange.route || exchange.route->access != Access::open) {
     auto identity = shared.authenticator.identify(request, exchange.route ? exchange.route->access : Access::topics);
     if (!identity) {
@@ -261,8 +265,9 @@ std::optional<HttpResponse> Session::dispatch(Exchange& exchange) {
     }
     if (auto room = shared.tenants.admit(identity->tenant, exchange.began); !room) return error_response(room.error());
     request.identity = std::move(*identity);
+    const bool trusted = shared.cors.trusts(request.header("Origin").value_or(""));
     if (!shared.authenticator.required()) {
-      if (auto error = shared.page_guard.refuse(request)) return error_response(*error);
+      if (auto error = shared.page_guard.refuse(request, trusted)) return error_response(*error);
     }
   }
   if (auto* wrong = std::get_if<Router::MethodNotAllowed>(&match)) {
@@ -442,6 +447,7 @@ asio::awaitable<Next> Session::answer(Exchange& exchange, HttpResponse response)
   frame.keep_alive = keep;
   frame.http_1_0 = exchange.head.http_1_0;
   if (exchange.route && exchange.route->access == Access::topics) name_metadata(exchange.head.request, response);
+  worker_.shared().cors.add_to(exchange.head.request, response);
   header_out_.clear();
   write_header(header_out_, response, frame);
   const bool head = exchange.head.request.method == http::verb::head;
@@ -512,10 +518,11 @@ void Session::record(const Exchange& exchange, unsigned status, std::size_t byte
   telemetry::Log& log = *worker_.shared().log;
   if (!log.enabled(telemetry::Level::info)) return;
   const HttpRequest& request = exchange.head.request;
-  const auto method = http::to_string(request.method);
+  const auto method =
+      request.method == http::verb::unknown && !request.is_query ? "<unknown>" : method_name(request.method);
   log.write(telemetry::Level::info, "request",
             {{"request_id", request.request_id},
-             {"method", std::string_view(method.data(), method.size())},
+             {"method", method},
              {"route", exchange.route ? std::string_view(exchange.route->path) : "unmatched"},
              {"status", static_cast<std::int64_t>(status)},
              {"duration_ms", std::chrono::duration<double, std::milli>(took).count()},

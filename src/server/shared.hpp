@@ -13,6 +13,7 @@
 #include "embeddings/shared.hpp"
 #include "events/hub.hpp"
 #include "server/auth.hpp"
+#include "server/cors.hpp"
 #include "server/options.hpp"
 #include "server/page_guard.hpp"
 #include "server/router.hpp"
@@ -35,6 +36,7 @@ struct Shared {
   std::shared_ptr<telemetry::Log> log;
   Authenticator authenticator;
   Tenants tenants;
+  Cors cors;
   PageGuard page_guard;
   Router router;
   events::Hub hub;

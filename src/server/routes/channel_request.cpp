@@ -1,12 +1,20 @@
 #include "server/routes/channel_request.hpp"
 
+#include <algorithm>
+
 #include "keyspace/key.hpp"
 #include "server/jwt/grants.hpp"
 #include "server/shared.hpp"
+#include "server/sse/event_stream.hpp"
 #include "server/target.hpp"
 #include "server/worker.hpp"
 
 namespace inkwell::server {
+namespace {
+
+constexpr std::string_view kCursorParams[] = {"last_event_id", "lastEventID", "lastEventId"};
+
+}  // namespace
 
 std::string channel_of(const HttpRequest& request, std::string_view name) {
   return keyspace::name_in_tenant(request.identity.tenant, name);
@@ -41,7 +49,7 @@ events::PrivateEvents private_events_of(const Identity& identity) {
 
 std::string_view cursor_of(const HttpRequest& request) {
   if (const auto header = request.header("Last-Event-ID"); header && !header->empty()) return *header;
-  for (const std::string_view name : {"last_event_id", "lastEventID", "lastEventId"}) {
+  for (const auto name : kCursorParams) {
     if (const auto value = request.query_param(name); value && !value->empty()) return *value;
   }
   return {};
@@ -53,16 +61,31 @@ bool wants_json(const HttpRequest& request) {
          accept->find("text/event-stream") == std::string_view::npos;
 }
 
-std::optional<HttpResponse> refuse_stream(Worker& worker, const HttpRequest& request, std::shared_ptr<void>& ticket) {
+namespace {
+
+bool names_cursor(const HttpRequest& request) {
+  return request.header("Last-Event-ID") || std::ranges::any_of(kCursorParams, [&](std::string_view name) {
+           return request.query_param(name).has_value();
+         });
+}
+
+}  // namespace
+
+std::optional<HttpResponse> begin_stream(Worker& worker, const HttpRequest& request, EventStreamRequest& wanted,
+                                         std::string_view cursor_field) {
   auto admitted = worker.shared().stream_limits.admit(request.peer.address().to_string());
-  if (admitted) {
-    ticket = std::move(*admitted);
-    return std::nullopt;
+  if (!admitted) {
+    // Of one client, not of the server: a 503 would take a whole node out of a load balancer.
+    HttpResponse response = error_response(admitted.error());
+    response.status = http::status::too_many_requests;
+    return response;
   }
-  // Of one client, not of the server: a 503 would take a whole node out of a load balancer.
-  HttpResponse response = error_response(admitted.error());
-  response.status = http::status::too_many_requests;
-  return response;
+  wanted.ticket = std::move(*admitted);
+  wanted.expires_at = request.identity.expires_at;
+  if (const auto cursor = cursor_of(request); !cursor.empty()) wanted.start = events::start_after(cursor);
+  wanted.head = {.request_id = request.request_id, .lines = worker.shared().cors.lines_for(request)};
+  if (names_cursor(request)) wanted.head.cursor_field = cursor_field;
+  return std::nullopt;
 }
 
 }  // namespace inkwell::server

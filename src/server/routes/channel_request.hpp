@@ -11,6 +11,7 @@
 
 namespace inkwell::server {
 
+struct EventStreamRequest;
 class Worker;
 
 /// The channel `name` as the events part knows it: with the tenant of who asks.
@@ -37,7 +38,13 @@ std::string_view cursor_of(const HttpRequest& request);
 /// and browsers' address bars get the stream.
 bool wants_json(const HttpRequest& request);
 
-/// Counts an event stream to be opened for the request, or refuses it (429). The ticket goes into EventStreamRequest.
-std::optional<HttpResponse> refuse_stream(Worker& worker, const HttpRequest& request, std::shared_ptr<void>& ticket);
+/// The field by which a stream's answer tells where it begins, in the forms of Mercure 1.0 and 0.x.
+inline constexpr std::string_view kCursorField = "Mercure-Last-Event-ID";
+inline constexpr std::string_view kLegacyCursorField = "Last-Event-ID";
+
+/// Counts an event stream to be opened for the request, and fills in what of it the request says: how it begins, what
+/// its head says and when its credentials end. The refusal (429) where there are too many.
+std::optional<HttpResponse> begin_stream(Worker& worker, const HttpRequest& request, EventStreamRequest& wanted,
+                                         std::string_view cursor_field = kCursorField);
 
 }  // namespace inkwell::server

@@ -104,12 +104,9 @@ asio::awaitable<HandlerResult> history(Worker& worker, HttpRequest& request, std
 
 HandlerResult stream(Worker& worker, const HttpRequest& request, std::string opened) {
   EventStreamRequest wanted;
-  if (auto refused = refuse_stream(worker, request, wanted.ticket)) return std::move(*refused);
+  if (auto refused = begin_stream(worker, request, wanted)) return std::move(*refused);
   wanted.channel = std::move(opened);
-  wanted.expires_at = request.identity.expires_at;
   wanted.selector = selector_of(request);
-  wanted.request_id = request.request_id;
-  if (const auto cursor = cursor_of(request); !cursor.empty()) wanted.start = events::start_after(cursor);
   StreamTakeover takeover;
   takeover.take = [&streams = worker.event_streams(), wanted = std::move(wanted)](StreamSocket socket) mutable {
     streams.open(std::move(socket), std::move(wanted));

@@ -137,13 +137,11 @@ asio::awaitable<HandlerResult> produce(Worker& worker, HttpRequest& request, Bod
 
 HandlerResult reading(Worker& worker, const HttpRequest& request, const Generation& generation, events::Start start) {
   EventStreamRequest wanted;
-  if (auto refused = refuse_stream(worker, request, wanted.ticket)) return std::move(*refused);
+  if (auto refused = begin_stream(worker, request, wanted)) return std::move(*refused);
   wanted.channel = channel_of(request, request.path_param("name"));
-  wanted.expires_at = request.identity.expires_at;
   if (auto readable = private_events_of(request.identity); !readable.all()) {
     wanted.selector = std::make_unique<events::TopicSelector>(std::vector<std::string>(), std::move(readable));
   }
-  wanted.request_id = request.request_id;
   wanted.start = start;
   wanted.ends = true;
   const bool open = generation.state == Generation::State::streaming || generation.state == Generation::State::none;

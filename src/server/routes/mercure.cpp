@@ -32,7 +32,7 @@ Result<FormFields> form_of(const HttpRequest& request) {
   const auto type = request.header("Content-Type").value_or("");
   if (!boost::beast::iequals(type.substr(0, type.find_first_of("; \t")), kForm)) {
     return std::unexpected(Error(ErrorKind::invalid_argument, "unsupported_content_type",
-                                 "Updates are published as application/x-www-form-urlencoded."));
+                                 "The body must be application/x-www-form-urlencoded."));
   }
   return parse_query(request.body);
 }
@@ -83,15 +83,25 @@ asio::awaitable<HandlerResult> subscribe(Worker& worker, HttpRequest& request) {
   EventStreamRequest wanted;
   wanted.channel = std::move(*channel);
   wanted.selector = std::move(*selector);
-  wanted.request_id = request.request_id;
-  wanted.expires_at = request.identity.expires_at;
-  if (auto refused = refuse_stream(worker, request, wanted.ticket)) co_return std::move(*refused);
-  if (const auto cursor = cursor_of(request); !cursor.empty()) wanted.start = events::start_after(cursor);
+  const bool legacy =
+      std::ranges::all_of(request.query, [](const auto& param) { return !param.first.starts_with("match"); });
+  const auto field = legacy ? kLegacyCursorField : kCursorField;
+  if (auto refused = begin_stream(worker, request, wanted, field)) co_return std::move(*refused);
   StreamTakeover takeover;
   takeover.take = [&streams = worker.event_streams(), wanted = std::move(wanted)](StreamSocket socket) mutable {
     streams.open(std::move(socket), std::move(wanted));
   };
   HandlerResult result = std::move(takeover);
+  co_return result;
+}
+
+/// A subscription whose parameters stand in the body, where there is room for more of them. They join those of the URL,
+/// which come first: a cursor in both is the URL's.
+asio::awaitable<HandlerResult> query(Worker& worker, HttpRequest& request) {
+  auto fields = form_of(request);
+  if (!fields) co_return error_response(fields.error());
+  std::ranges::move(*fields, std::back_inserter(request.query));
+  auto result = co_await subscribe(worker, request);
   co_return result;
 }
 
@@ -105,6 +115,11 @@ void add_mercure_routes(Router& router) {
                 .handler = publish,
                 .max_body_bytes = kMaxFormBytes});
     router.add({.method = http::verb::get, .path = path, .access = Access::topics, .handler = subscribe});
+    router.add({.method = http::verb::unknown,
+                .path = path,
+                .access = Access::topics,
+                .handler = query,
+                .max_body_bytes = kMaxFormBytes});
   }
 }
 

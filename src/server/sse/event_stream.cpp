@@ -31,14 +31,12 @@ constexpr std::chrono::hours kLongestWait{24 * 100};  // what the wheel's clock 
 
 static_assert(sizeof(EventStream) <= 512, "an idle connection must stay cheap");
 
-EventStream::EventStream(EventStreams& streams, StreamSocket socket, std::string request_id)
-    : streams_(streams),
-      socket_(std::move(socket.socket)),
-      released_(std::move(socket.released)),
-      request_id_(std::make_unique<std::string>(std::move(request_id))) {}
+EventStream::EventStream(EventStreams& streams, StreamSocket socket)
+    : streams_(streams), socket_(std::move(socket.socket)), released_(std::move(socket.released)) {}
 
 void EventStream::begin(EventStreamRequest request) {
   boost::system::error_code ignored;
+  opening_ = std::make_unique<Opening>(std::move(request.head), request.start);
   const auto& options = streams_.options_;
   if (options.send_buffer_bytes > 0) {
     socket_.set_option(asio::socket_base::send_buffer_size(options.send_buffer_bytes), ignored);
@@ -65,7 +63,7 @@ void EventStream::begin(EventStreamRequest request) {
   const auto followed = streams_.node_.follow(*this, request.channel, request.start, std::move(request.selector));
   if (!followed) {
     // An error status would make a browser give up for good.
-    send_head(std::nullopt);
+    send_head({});
     return drain();
   }
   if (closed_) return;
@@ -76,7 +74,7 @@ void EventStream::begin(EventStreamRequest request) {
 }
 
 void EventStream::on_joined(std::optional<events::GapReason> gap) {
-  if (!head_sent_) send_head(gap);
+  if (!head_sent_) send_head({.known = true, .gap = gap});
 }
 
 void EventStream::on_ready() {
@@ -90,7 +88,7 @@ void EventStream::on_tick() {
     ++streams_.stats_.aged;
     return part(options.retry);  // of a full socket, without a word: its cursor brings the client on
   }
-  if (!head_sent_) send_head(std::nullopt);  // the cursor's fate is still open: Redis is slow or away
+  if (!head_sent_) send_head({});  // the cursor's fate is still open: Redis is slow or away
   if (closed_) return;
   const std::uint32_t patience = streams_.ticks(options.write_stall);
   if (stalled_) {
@@ -111,17 +109,24 @@ void EventStream::on_tick() {
   if (!closed_) schedule(std::min(interval, patience));
 }
 
-void EventStream::send_head(std::optional<events::GapReason> gap) {
+void EventStream::send_head(Joined joined) {
   head_sent_ = true;
   const auto& options = streams_.options_;
+  const EventStreamHead& wanted = opening_->head;
   std::string head = fmt::format(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
-      "Connection: close\r\nx-request-id: {}\r\nDate: {}\r\n",
-      *request_id_, streams_.date());
-  if (gap) head += fmt::format("X-Inkwell-Gap: {}\r\n", events::name_of(*gap));
+      "Connection: close\r\nx-request-id: {}\r\nDate: {}\r\n{}",
+      wanted.request_id, streams_.date(), wanted.lines);
+  if (!wanted.cursor_field.empty()) {
+    // Only the client's own cursor is named, never an event it hasn't seen. One whose fate isn't known yet counts as
+    // lost: should it turn out to be, the client has been told.
+    const bool found = joined.known && !joined.gap && opening_->start.kind == events::Start::Kind::after;
+    head += fmt::format("{}: {}\r\n", wanted.cursor_field, found ? opening_->start.id.to_string() : "earliest");
+  }
+  if (joined.gap) head += fmt::format("X-Inkwell-Gap: {}\r\n", events::name_of(*joined.gap));
   head += "\r\n:\n";
   events::wire::append_retry(head, static_cast<std::uint32_t>(options.retry.count()));
-  request_id_.reset();
+  opening_.reset();
   send_text(std::move(head));
 }
 
@@ -274,7 +279,7 @@ void EventStream::drain() {
 
 /// Ends the stream as an EventSource takes it for a lost connection: it comes back, after `retry`, with its cursor.
 void EventStream::part(std::chrono::milliseconds retry) {
-  if (!head_sent_) send_head(std::nullopt);
+  if (!head_sent_) send_head({});
   if (!closed_ && !stalled_) {
     std::string text;
     events::wire::append_retry(text, static_cast<std::uint32_t>(retry.count()));
@@ -343,7 +348,7 @@ std::uint32_t EventStreams::ticks(std::chrono::milliseconds wait) const noexcept
 }
 
 void EventStreams::open(StreamSocket socket, EventStreamRequest request) {
-  auto stream = std::make_unique<EventStream>(*this, std::move(socket), std::move(request.request_id));
+  auto stream = std::make_unique<EventStream>(*this, std::move(socket));
   EventStream& opened = *stream;
   opened.place_ = static_cast<std::uint32_t>(streams_.size());
   streams_.push_back(std::move(stream));

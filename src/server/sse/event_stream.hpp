@@ -23,12 +23,21 @@
 
 namespace inkwell::server {
 
+/// What the head of a stream's answer says beside the usual.
+struct EventStreamHead {
+  std::string request_id{};
+  std::string lines{};  ///< whole header lines, each ending in CRLF
+  /// The field that names the event before the first that is sent, or says `earliest` where there is none; empty where
+  /// the client has asked for nothing of the kind.
+  std::string_view cursor_field{};
+};
+
 /// What a stream is opened with.
 struct EventStreamRequest {
   std::string channel;
   events::Start start;
   std::unique_ptr<const events::Selector> selector;  ///< null: all events
-  std::string request_id;
+  EventStreamHead head{};
   /// Credentials end then, and the stream with them.
   std::optional<std::chrono::system_clock::time_point> expires_at{};
   std::shared_ptr<void> ticket{};  ///< of StreamLimits, kept until the stream is closed
@@ -42,7 +51,7 @@ class EventStreams;
 
 class EventStream final : public events::Reader, private TimerWheel::Hook {
  public:
-  EventStream(EventStreams& streams, StreamSocket socket, std::string request_id);
+  EventStream(EventStreams& streams, StreamSocket socket);
   ~EventStream() override = default;
 
  private:
@@ -56,7 +65,12 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   void end_by(std::chrono::milliseconds wait);
   void schedule(std::uint32_t ticks);
 
-  void send_head(std::optional<events::GapReason> gap);
+  /// What became of the cursor a client named.
+  struct Joined {
+    bool known = false;  ///< with nothing lost, or with `gap`
+    std::optional<events::GapReason> gap{};
+  };
+  void send_head(Joined joined);
   void send_text(std::string text);
   bool is_last(const events::BroadcastEvent& event) const noexcept;
   void send_events();
@@ -76,7 +90,11 @@ class EventStream final : public events::Reader, private TimerWheel::Hook {
   asio::ip::tcp::socket socket_;
   std::shared_ptr<void> released_;
   std::shared_ptr<void> ticket_;
-  std::unique_ptr<std::string> request_id_;  ///< until the head has been sent
+  struct Opening {
+    EventStreamHead head;
+    events::Start start;
+  };
+  std::unique_ptr<Opening> opening_;         ///< until the head has been sent
   std::shared_ptr<const std::string> rest_;  ///< what a full socket left of a piece
   std::size_t rest_at_ = 0;
   std::uint32_t place_ = 0;  ///< in EventStreams

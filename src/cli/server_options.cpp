@@ -100,7 +100,13 @@ Result<redis::Options> redis_options(const config::Loaded& loaded) {
   options.backoff_cap = from.backoff_cap;
   options.max_queued_requests = from.max_queued_requests;
   options.max_queued_bytes = from.max_queued_bytes;
-  if (from.url.empty()) return options;
+  if (from.url.empty()) {
+    if (from.wait_replicas == 0) return options;
+    return fail(ErrorKind::invalid_argument, "bad_value",
+                fmt::format("{}: redis.wait_replicas: the private Redis has no replicas",
+                            loaded.origin_of("redis.wait_replicas").place),
+                "Name a Redis that has them by redis.url, or leave redis.wait_replicas at 0.");
+  }
   auto endpoint = redis::parse_url(from.url);
   if (!endpoint) return setting_error(loaded, "redis.url", endpoint.error());
   options.endpoint = std::move(*endpoint);
@@ -142,6 +148,9 @@ Result<server::Options> server_options(const config::Loaded& loaded) {
   auto redis = redis_options(loaded);
   if (!redis) return std::unexpected(redis.error());
   options.redis = std::move(*redis);
+  options.acknowledgement.replicas = static_cast<unsigned>(from.redis.wait_replicas);
+  options.acknowledgement.append_only_file = from.redis.wait_append_only_file;
+  options.acknowledgement.timeout = from.redis.wait_timeout;
   return options;
 }
 

@@ -69,6 +69,9 @@ struct Config {
     Duration backoff_cap{};
     std::size_t max_queued_requests{};
     std::size_t max_queued_bytes{};
+    std::size_t wait_replicas{};
+    bool wait_append_only_file{};
+    Duration wait_timeout{};
   } redis;
 
   struct Conversations {

@@ -418,28 +418,35 @@ void add_embedding_settings(std::vector<Setting>& all) {
   add_upstream_settings<&E::upstream3>(all, "embeddings.upstream3.", "A third one, likewise.");
 }
 
-std::vector<Setting> make_schema() {
+void add_acknowledgement_settings(std::vector<Setting>& all) {
   using C = Config;
   using R = C::Redis;
-  std::vector<Setting> all = {
-      {"data_dir", Type::path, "", kAnyText,
-       "Where the embedded Redis keeps its data; by default $XDG_DATA_HOME/inkwell or ~/.local/share/inkwell.",
-       store<&C::data_dir>},
-      {"tenant", Type::name, "default", kSomeText, "Whose keys are used: the second part of every Redis key.",
-       store<&C::tenant>},
+  all.insert(all.end(),
+             {
+                 {"redis.wait_replicas",
+                  Type::integer,
+                  "0",
+                  {0, 16},
+                  "Replicas that must have a change of a conversation or an event before it is acknowledged (WAIT).",
+                  store<&C::redis, &R::wait_replicas>},
+                 {"redis.wait_append_only_file",
+                  Type::boolean,
+                  "false",
+                  {},
+                  "Acknowledge them only when Redis has flushed them to its append-only file (WAITAOF, Redis 7.2).",
+                  store<&C::redis, &R::wait_append_only_file>},
+                 {"redis.wait_timeout",
+                  Type::duration,
+                  "1s",
+                  {1, kHour},
+                  "How long a change waits for that; then it is answered with an error, though it is applied.",
+                  store<&C::redis, &R::wait_timeout>},
+             });
+}
 
-      {"listen.host", Type::text, "127.0.0.1", kSomeText,
-       "The address to listen on. Beyond loopback, authentication must be configured.",
-       store<&C::listen, &C::Listen::host>},
-      {"listen.port",
-       Type::integer,
-       "4659",
-       {0, 65535},
-       "The port to listen on; 0 takes any free one.",
-       store<&C::listen, &C::Listen::port>},
-  };
-  add_server_settings(all);
-  add_auth_settings(all);
+void add_redis_settings(std::vector<Setting>& all) {
+  using C = Config;
+  using R = C::Redis;
   all.insert(
       all.end(),
       {
@@ -490,6 +497,31 @@ std::vector<Setting> make_schema() {
            "Bytes of commands of one worker that may wait to be sent; more are refused as overload.",
            store<&C::redis, &R::max_queued_bytes>},
       });
+}
+
+std::vector<Setting> make_schema() {
+  using C = Config;
+  std::vector<Setting> all = {
+      {"data_dir", Type::path, "", kAnyText,
+       "Where the embedded Redis keeps its data; by default $XDG_DATA_HOME/inkwell or ~/.local/share/inkwell.",
+       store<&C::data_dir>},
+      {"tenant", Type::name, "default", kSomeText, "Whose keys are used: the second part of every Redis key.",
+       store<&C::tenant>},
+
+      {"listen.host", Type::text, "127.0.0.1", kSomeText,
+       "The address to listen on. Beyond loopback, authentication must be configured.",
+       store<&C::listen, &C::Listen::host>},
+      {"listen.port",
+       Type::integer,
+       "4659",
+       {0, 65535},
+       "The port to listen on; 0 takes any free one.",
+       store<&C::listen, &C::Listen::port>},
+  };
+  add_server_settings(all);
+  add_auth_settings(all);
+  add_redis_settings(all);
+  add_acknowledgement_settings(all);
   add_embedding_settings(all);
   all.insert(
       all.end(),

@@ -138,7 +138,7 @@ awaitable<Result<Reply>> Conversations::write_step(const Script& script, std::st
   all.insert(all.end(), std::make_move_iterator(arguments.begin()), std::make_move_iterator(arguments.end()));
   all.push_back(scope_.owner);
   const redis::CallOptions options{.timeout = {}, .idempotent = repeatable};
-  auto reply = co_await store_.run(script, std::move(touched), std::move(all), options);
+  auto reply = co_await store_.commit(script, std::move(touched), std::move(all), options);
   if (near_ != nullptr) near_->written(keys_.conversation(id).str());
   if (!reply) co_return reply;
   if (reply->view().is_null()) co_return std::unexpected(no_conversation(id));
@@ -167,7 +167,7 @@ awaitable<Result<std::string>> Conversations::reserve(std::string proposed, Writ
   std::vector<keyspace::Key> keys(1, keys_.conversation_idempotency("", idempotency_name(write)));
   std::vector<std::string> arguments{write.fingerprint, std::move(proposed), kRecordLifetime};
   const redis::CallOptions options{.timeout = {}, .idempotent = true};
-  auto reply = co_await store_.run(steps().reserve, std::move(keys), std::move(arguments), options);
+  auto reply = co_await store_.commit(steps().reserve, std::move(keys), std::move(arguments), options);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   if (reply->view().text() == "key_reused") co_return std::unexpected(key_reused());
   co_return std::string(reply->view().text());

@@ -114,7 +114,7 @@ awaitable<Result<Conversation>> Conversations::copy(std::string from, std::strin
     const auto last = add_stored(arguments, answer_of(*piece));
     if (last != 0) next = last + 1;
     arguments.emplace_back();  // may reach it whoever's it is
-    auto reply = co_await store_.run(steps().restore, keys_of(to), std::move(arguments), once);
+    auto reply = co_await store_.commit(steps().restore, keys_of(to), std::move(arguments), once);
     if (!reply) co_return std::unexpected(std::move(reply.error()));
     if (last != 0 && next <= std::stoull(head[2])) continue;
     if (auto note = note_of(*reply)) co_await registry_.settle(to, std::move(*note));

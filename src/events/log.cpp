@@ -66,7 +66,9 @@ Error publish_error(Error error, bool own_key) {
   }
   if (!error.outcome_unknown()) return error;
   return Error(ErrorKind::unavailable, "publish_outcome_unknown",
-               "Redis did not answer in time: the event may or may not have been published.",
+               error.code() == "redis_unconfirmed"
+                   ? error.message()
+                   : "Redis did not answer in time: the event may or may not have been published.",
                own_key ? "Publish with an idempotency_key: a retry with the same key is never applied twice."
                        : "Retry with the same idempotency_key: it is never applied twice.")
       .with_unknown_outcome()
@@ -180,7 +182,7 @@ asio::awaitable<Result<Published>> Log::publish(std::string channel, std::vector
                                           keys.channel_idempotency(channel, key)};
   redis::CallOptions call;
   call.idempotent = true;  // by its record
-  auto reply = co_await store_.run(publish_script(), std::move(step_keys), std::move(arguments), call);
+  auto reply = co_await store_.commit(publish_script(), std::move(step_keys), std::move(arguments), call);
   if (!reply) co_return std::unexpected(publish_error(reply.error(), own_key));
   co_return published_from(reply->view());
 }

@@ -15,6 +15,7 @@ if known then
   if fingerprint ~= ARGV[5] then
     return redis.error_reply('IDEMPOTENCY this key was used to publish something else')
   end
+  redis.call('PEXPIRE', record, ARGV[4])  -- a write, so that WAIT is about all that this record stands for
   return answer
 end
 

@@ -7,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "inkwell_keyspace_texts.hpp"
+#include "keyspace/commits.hpp"
 
 namespace inkwell::keyspace {
 namespace {
@@ -49,6 +50,14 @@ boost::asio::awaitable<Result<redis::Reply>> Store::run(const redis::Script& scr
                                                         std::vector<std::string> arguments,
                                                         redis::CallOptions options) {
   return client_.run(script, names_of(keys), std::move(arguments), options);
+}
+
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a coroutine's parameter
+boost::asio::awaitable<Result<redis::Reply>> Store::commit(const redis::Script& script, std::vector<Key> keys,
+                                                           std::vector<std::string> arguments,
+                                                           redis::CallOptions options) {
+  if (commits_ == nullptr) return client_.run(script, names_of(keys), std::move(arguments), options);
+  return commits_->run(script, names_of(keys), std::move(arguments), options);
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): a coroutine's parameter

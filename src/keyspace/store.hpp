@@ -18,16 +18,25 @@
 
 namespace inkwell::keyspace {
 
+class Commits;
+
 class Store {
  public:
-  /// `client` must outlive the store.
-  Store(redis::Client& client, Keys keys) : client_(client), keys_(std::move(keys)) {}
+  /// `client` and `commits` must outlive the store. Without `commits` a write is acknowledged when the server's memory
+  /// has it.
+  Store(redis::Client& client, Keys keys, Commits* commits = nullptr)
+      : client_(client), keys_(std::move(keys)), commits_(commits) {}
 
   const Keys& keys() const noexcept { return keys_; }
 
   /// One atomic step. All keys must share one hash tag (a different one is a bug: throws std::logic_error).
   boost::asio::awaitable<Result<redis::Reply>> run(const redis::Script& script, std::vector<Key> keys,
                                                    std::vector<std::string> arguments, redis::CallOptions options = {});
+
+  /// The same for a step whose answer promises that the write lasts (Commits).
+  boost::asio::awaitable<Result<redis::Reply>> commit(const redis::Script& script, std::vector<Key> keys,
+                                                      std::vector<std::string> arguments,
+                                                      redis::CallOptions options = {});
 
   /// The same for a step that reads; the server tells the client when one of the keys read changes (Client::
   /// execute_tracked).
@@ -101,6 +110,7 @@ class Store {
 
   redis::Client& client_;
   Keys keys_;
+  Commits* commits_;
 };
 
 }  // namespace inkwell::keyspace

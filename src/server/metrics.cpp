@@ -112,6 +112,21 @@ void expose_redis(Exposition& out, const Shared& shared) {
   counter("inkwell_redis_read_bytes_total", "Bytes read.", &Stats::bytes_read);
 }
 
+void expose_commits(Exposition& out, const Shared& shared) {
+  keyspace::CommitStats sum;
+  for (const auto& worker : shared.workers) {
+    const auto commits = worker->part_stats().commits;
+    sum.confirmed += commits.confirmed;
+    sum.unconfirmed += commits.unconfirmed;
+    sum.waits += commits.waits;
+  }
+  out.counter("inkwell_redis_confirmed_writes_total", "Writes confirmed by replicas or the append-only file.",
+              number(sum.confirmed));
+  out.counter("inkwell_redis_unconfirmed_writes_total", "Writes applied and not confirmed in time.",
+              number(sum.unconfirmed));
+  out.counter("inkwell_redis_waits_total", "Confirmations asked for, each of one write or more.", number(sum.waits));
+}
+
 void expose_events(Exposition& out, const Shared& shared) {
   std::vector<PartStats> all;
   all.reserve(shared.workers.size());
@@ -259,6 +274,7 @@ std::string metrics_text(const Shared& shared) {
   out.gauge("inkwell_workers", "Threads that serve.", number(shared.workers.size()));
   expose_http(out, shared);
   expose_redis(out, shared);
+  expose_commits(out, shared);
   expose_near(out, shared);
   expose_embeddings(out, shared);
   expose_events(out, shared);

@@ -15,6 +15,7 @@
 #include "embeddings/options.hpp"
 #include "events/generations/options.hpp"
 #include "events/options.hpp"
+#include "keyspace/acknowledgement.hpp"
 #include "server/auth.hpp"
 #include "server/sse/options.hpp"
 #include "server/sse/stream_limits.hpp"
@@ -57,6 +58,8 @@ struct Options {
   std::vector<TenantOptions> tenants{};      ///< what some of them may use
   std::string key_prefix = "ink";
   redis::Options redis;
+  keyspace::Acknowledgement
+      acknowledgement;  ///< what conversations and events have survived when they are acknowledged
   conversations::Options conversations;
   std::size_t near_cache_bytes = std::size_t{64} << 20;  ///< for recent reads of conversations; 0: none
   bool conversation_events = false;                      ///< each append is told in the channel "conversation:ID"

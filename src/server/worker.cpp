@@ -10,6 +10,7 @@
 #include "conversations/conversations.hpp"
 #include "embeddings/embeddings.hpp"
 #include "events/generations/generations.hpp"
+#include "keyspace/commits.hpp"
 #include "server/connections.hpp"
 #include "server/http_stats.hpp"
 #include "server/listener.hpp"
@@ -51,6 +52,15 @@ redis::Options redis_options(const Shared& shared, std::size_t index) {
   return options;
 }
 
+std::unique_ptr<keyspace::Commits> make_commits(const asio::any_io_executor& executor, const Shared& shared,
+                                                std::size_t index) {
+  const auto& level = shared.options.acknowledgement;
+  if (!level.beyond_memory()) return nullptr;
+  redis::Options options = redis_options(shared, index);
+  options.tracking.mode = redis::Tracking::Mode::off;
+  return std::make_unique<keyspace::Commits>(executor, options, level);
+}
+
 }  // namespace
 
 // Members are destroyed from the last to the first: the parts before the Redis client they use, all before the loop.
@@ -67,7 +77,8 @@ struct Worker::State {
         connections(shared_),
         http_stats(shared_.router.routes().size()),
         redis(io.get_executor(), redis_options(shared_, index_)),
-        store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix)),
+        commits(make_commits(io.get_executor(), shared_, index_)),
+        store(redis, keyspace::Keys(shared_.options.tenant, shared_.options.key_prefix), commits.get()),
         near(redis.invalidations(), shared_.options.near_cache_bytes / shared_.options.threads,
              shared_.conversation_marks),
         embeddings(io.get_executor(), store, shared_.embeddings, shared_.options.embeddings,
@@ -98,6 +109,7 @@ struct Worker::State {
   HttpStats http_stats;
 
   redis::Client redis;
+  std::unique_ptr<keyspace::Commits> commits;  ///< none: the server's memory is enough
   keyspace::Store store;
   conversations::Near near;
   embeddings::Embeddings embeddings;
@@ -170,6 +182,7 @@ PartStats Worker::part_stats() const {
 void Worker::State::publish_stats() {
   PartStats now;
   now.redis = redis.stats();
+  if (commits) now.commits = commits->stats();
   now.near = near.stats();
   now.embeddings = embeddings.stats();
   now.events = events.stats();
@@ -213,6 +226,7 @@ asio::awaitable<void> Worker::State::close_parts() {
   co_await generations.close();
   co_await events.close();
   co_await embeddings.close();
+  if (commits) co_await commits->close();
   co_await redis.close();
 }
 

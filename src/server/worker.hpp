@@ -14,6 +14,7 @@
 #include "base/gate.hpp"
 #include "embeddings/stats.hpp"
 #include "events/options.hpp"
+#include "keyspace/acknowledgement.hpp"
 #include "keyspace/store.hpp"
 #include "server/sse/options.hpp"
 
@@ -40,6 +41,7 @@ struct Shared;
 /// What a worker's parts have counted, as of its last sweep (at most 250 ms ago).
 struct PartStats {
   redis::ClientStats redis;
+  keyspace::CommitStats commits;
   redis::NearCacheStats near;
   embeddings::Stats embeddings;
   events::NodeStats events;

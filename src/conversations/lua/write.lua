@@ -11,6 +11,7 @@ local function replayed()
   local kept = redis.call('GET', record)
   if not kept then return nil end
   if string.sub(kept, 1, #fingerprint) ~= fingerprint then return 'key_reused' end
+  redis.call('PEXPIRE', record, ARGV[3])  -- a write, so that WAIT is about all that this record stands for
   return cmsgpack.unpack(string.sub(kept, #fingerprint + 1))
 end
 

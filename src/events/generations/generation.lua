@@ -59,7 +59,10 @@ end
 if state == 'streaming' and lease < now then finish('failed', 'producer_lost') end
 
 if verb == 'begin' then
-  if state == 'streaming' then return answer(producer == ARGV[4] and 1 or 0) end
+  if state == 'streaming' then
+    redis.call('PEXPIRE', record, lifetime)
+    return answer(producer == ARGV[4] and 1 or 0)
+  end
   state, producer, after, events, batch = 'streaming', ARGV[4], newest(), 0, ''
   last, lease = after, now + tonumber(ARGV[5])
   keep()
@@ -67,7 +70,10 @@ if verb == 'begin' then
 end
 
 if verb == 'append' then
-  if producer == ARGV[4] and batch == ARGV[6] then return answer(1) end
+  if producer == ARGV[4] and batch == ARGV[6] then
+    redis.call('PEXPIRE', record, lifetime)  -- a write, so that WAIT is about the batch too
+    return answer(1)
+  end
   if state ~= 'streaming' or producer ~= ARGV[4] then return answer(0) end
   local count = tonumber(ARGV[9])
   if events + count > longest then

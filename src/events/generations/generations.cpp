@@ -86,7 +86,10 @@ asio::awaitable<Result<Generation>> Generations::run(std::string channel, std::v
                                           keys.channel_generation(channel)};
   redis::CallOptions call;
   call.idempotent = true;  // a producer's begin and a batch are known by their names, an end by the state
-  auto reply = co_await store_.run(generation_script(), std::move(step_keys), std::move(arguments), call);
+  const bool looks = arguments.front() == "look";
+  auto step = looks ? store_.run(generation_script(), std::move(step_keys), std::move(arguments), call)
+                    : store_.commit(generation_script(), std::move(step_keys), std::move(arguments), call);
+  auto reply = co_await std::move(step);
   if (!reply) co_return std::unexpected(reply.error());
   co_return generation_from(reply->view());
 }

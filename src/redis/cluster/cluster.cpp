@@ -389,20 +389,30 @@ asio::awaitable<Result<Reply>> Cluster::send_parts(std::vector<std::string> argu
   co_return sum_of(sum);
 }
 
-/// One command of several that are sent together.
+/// One command of several that are sent together, and the WAITs about it: in one call, so that no loss and no reconnect
+/// can come between them.
 struct Cluster::Asking {
   Asking(std::string command, Routing to, Manner manner)
       : wire(command),
         routing(to),
         call(manner.tracked ? std::string(kCaching) + command : std::move(command), manner.tracked ? 2 : 1,
-             manner.idempotent) {}
+             manner.idempotent),
+        at(call.commands - 1) {}
   bool over() const noexcept { return refused || !link || call.answered == call.commands; }
-  Result<Reply>& answer() { return call.commands == 1 ? call.single : call.answers.back(); }
+  Result<Reply>& answer() { return call.commands == 1 ? call.single : call.answers[at]; }
+  bool takes_waits() const noexcept { return !routing.splits && !routing.follows; }
+  void add_wait(std::string_view command) {
+    call.wire += command;
+    call.answers.reserve(++call.commands);
+    ++waits;
+  }
 
-  std::string wire;
+  std::string wire;  ///< without what was added
   Routing routing;
   LinkPtr link;
   link::Call call;
+  std::size_t at;  ///< of the command's own answer
+  std::size_t waits = 0;
   std::optional<Error> refused;
 };
 
@@ -433,21 +443,22 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, 
   all.reserve(commands);
   for (std::string_view rest = wire; !rest.empty();) {
     const auto length = link::length_of_command(rest);
-    all.push_back(
-        std::make_unique<Asking>(std::string(rest.substr(0, length)), routing_of(arguments_of(rest)), manner));
-    if (all.size() > 1 && all.back()->routing.follows) all.back()->routing.slot = all[all.size() - 2]->routing.slot;
+    const auto command = rest.substr(0, length);
+    const auto routing = routing_of(arguments_of(rest));
     rest.remove_prefix(length);
+    if (routing.follows && !all.empty() && all.back()->takes_waits()) {
+      all.back()->add_wait(command);
+    } else {
+      all.push_back(std::make_unique<Asking>(std::string(command), routing, manner));
+    }
   }
   co_await send_first(all, manner.from, deadline);
   std::vector<Result<Reply>> answers;
-  answers.reserve(all.size());
-  bool redirected = false;  // the command before this one
+  answers.reserve(commands);
   for (const auto& asking : all) {
     const bool settled = asking->refused || (asking->link && (asking->answer() || final(*asking, manner)));
-    if (asking->routing.follows && redirected) {
-      answers.push_back(not_waited_for());
-    } else if (asking->refused) {
-      answers.push_back(std::unexpected(std::move(*asking->refused)));
+    if (asking->refused) {
+      answers.push_back(std::unexpected(*asking->refused));
     } else if (settled) {
       answers.push_back(std::move(asking->answer()));
     } else if (asking->routing.splits) {
@@ -461,7 +472,13 @@ asio::awaitable<std::vector<Result<Reply>>> Cluster::send_all(std::string wire, 
       auto answer = co_await send(std::move(asking->wire), asking->routing.slot, at_the_master, deadline);
       answers.push_back(std::move(answer));
     }
-    redirected = !settled;
+    for (std::size_t i = 1; i <= asking->waits; ++i) {
+      if (asking->refused) {
+        answers.push_back(std::unexpected(*asking->refused));
+      } else {
+        answers.push_back(settled ? std::move(asking->call.answers[asking->at + i]) : not_waited_for());
+      }
+    }
   }
   co_return answers;
 }

@@ -1,5 +1,6 @@
 #include "redis/link/encoded.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace inkwell::redis::link {
@@ -29,6 +30,17 @@ std::string_view name_of_command(std::string_view wire) noexcept {
   take_number(wire, at);
   const std::size_t length = take_number(wire, at);
   return wire.substr(at, length);
+}
+
+bool has_wait(std::string_view wire) noexcept {
+  const auto is = [](std::string_view name, std::string_view upper) {
+    return std::ranges::equal(name, upper, [](char a, char b) { return (a & ~0x20) == b; });
+  };
+  for (; !wire.empty(); wire.remove_prefix(length_of_command(wire))) {
+    const auto name = name_of_command(wire);
+    if (is(name, "WAIT") || is(name, "WAITAOF")) return true;
+  }
+  return false;
 }
 
 Request opted_in(const Request& request) {

@@ -12,6 +12,8 @@ namespace inkwell::redis::link {
 std::size_t length_of_command(std::string_view wire) noexcept;
 /// The first command's name, as it was given.
 std::string_view name_of_command(std::string_view wire) noexcept;
+/// Whether one of these commands is WAIT or WAITAOF, which are about what their connection wrote before.
+bool has_wait(std::string_view wire) noexcept;
 /// The same commands, each behind a CLIENT CACHING YES.
 Request opted_in(const Request& request);
 

@@ -265,7 +265,9 @@ void Pipeline::after_loss(const Place& place, const Error& cause, bool again, Li
   for (std::uint32_t i = place.left; i < place.asked; ++i) call.offset += length_of_command(wire.substr(call.offset));
   std::uint64_t end = place.end - (wire.size() - call.offset) + length_of_command(wire.substr(call.offset));
   const bool none_applied = end > written_;  // a server applies whole commands only
-  if (again && (none_applied || call.idempotent)) {
+  const bool torn = call.answered > 0 && has_wait(wire.substr(call.offset));
+  if (torn && again && call.idempotent) return send_again_whole(call, resend);
+  if (again && !torn && (none_applied || call.idempotent)) {
     if (!none_applied) {
       counters_.resent += place.left;
       call.maybe_applied = true;
@@ -282,6 +284,17 @@ void Pipeline::after_loss(const Place& place, const Error& cause, bool again, Li
     if (at < wire.size()) end += length_of_command(wire.substr(at));
   }
   make_ready(call);
+}
+
+// What was answered by the connection lost may not have reached its replicas, and another connection's WAIT would say
+// nothing of it.
+void Pipeline::send_again_whole(Call& call, List& resend) {
+  counters_.resent += call.commands;
+  call.answered = call.refused = 0;
+  call.answers.clear();
+  call.offset = 0;
+  call.maybe_applied = true;
+  enqueue(call, resend);
 }
 
 void Pipeline::end_queued(const Error& cause) {

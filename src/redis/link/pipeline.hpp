@@ -8,6 +8,8 @@
 //   nothing, or no whole command     not applied: queued again
 //   whole commands, idempotent       sent again
 //   whole commands, otherwise        outcome unknown
+// A WAIT tells of what its own connection wrote, so it never goes on alone where the commands before it were answered:
+// its request is sent again whole, or ends.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -114,6 +116,7 @@ class Pipeline {
   void leave(Call& call, const Error& not_applied, const Error& unknown);
   void refuse(Call* call, std::string_view line);
   bool try_again_later(Call& call, Clock::time_point now);
+  void send_again_whole(Call& call, List& resend);
   void after_loss(const Place& place, const Error& cause, bool again, List& resend);
   Error why_unsent(const Call& call, const std::optional<Error>& offline) const;
   void detach(List& list) noexcept;

@@ -112,7 +112,9 @@ HttpResponse write_error(const Error& error) {
   if (!error.outcome_unknown()) return error_response(error);
   return error_response(
       Error(ErrorKind::unavailable, "outcome_unknown",
-            "The connection to Redis was lost before it answered: the change may or may not have been made.",
+            error.code() == "redis_unconfirmed"
+                ? error.message()
+                : "The connection to Redis was lost before it answered: the change may or may not have been made.",
             "Repeat it if it had an Idempotency-Key; otherwise read the conversation before you do.")
           .with_retry_after(error.retry_after().value_or(std::chrono::seconds(1)))
           .with_unknown_outcome());

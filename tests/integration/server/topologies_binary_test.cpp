@@ -78,6 +78,30 @@ TEST_F(BinaryOnSentinels, KeepsConversationsAndEventStreamsThroughTheDeathOfTheM
   EXPECT_EQ(inkwell_.stop(), 0) << inkwell_.log();
 }
 
+TEST_F(BinaryOnSentinels, AcknowledgesAWriteOnlyWhenTheReplicasHaveItWhereThatIsAsked) {
+  InkwellServer careful(
+      {.arguments = {"--redis-url", set_.url(), "--redis-wait-replicas", "2", "--redis-wait-timeout", "300ms"},
+       .environment = {}});
+  ASSERT_TRUE(eventually([&] { return http_request(careful.port(), "GET", "/readyz").status == 200; }))
+      << careful.log();
+  const auto publish = [&] {
+    return http_request(careful.port(), "POST", "/v1/channels/news/events", R"({"data":"x","idempotency_key":"one"})");
+  };
+  ASSERT_TRUE(eventually([&] { return publish().status == 200; })) << careful.log();
+  set_.server(2).pause();
+  const auto refused = publish();
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_NE(refused.body.find("only 1 of 2 replicas confirmed it within 300 ms"), std::string::npos) << refused.body;
+  const auto made = http_request(careful.port(), "POST", "/v1/conversations", "{}");
+  EXPECT_EQ(made.status, 503) << made.body;
+  set_.server(2).resume();
+  EXPECT_TRUE(eventually([&] { return publish().status == 200; })) << "the same key: the same answer, confirmed now";
+  const auto metrics = http_request(careful.port(), "GET", "/metrics").body;
+  EXPECT_EQ(metrics.find("inkwell_redis_unconfirmed_writes_total 0"), std::string::npos);
+  EXPECT_NE(metrics.find("inkwell_redis_unconfirmed_writes_total"), std::string::npos);
+  EXPECT_EQ(careful.stop(), 0) << careful.log();
+}
+
 TEST(BinaryOnACluster, KeepsConversationsEmbeddingsAndEventStreamsThroughAFailover) {
   test::ClusterServers cluster;
   InkwellServer inkwell({.arguments = {"--redis-url", cluster.url()}, .environment = {}});

@@ -229,6 +229,38 @@ TEST_F(PipelineTest, AnIdempotentRequestOfManyGoesOnBehindItsLastAnswer) {
   EXPECT_EQ(call->answers[2]->view().integer(), 3);
 }
 
+TEST_F(PipelineTest, AWaitIsNeverSentOnAnotherConnectionThanTheWritesItIsAbout) {
+  Request request("SET", "a", "1");
+  request.add("SET", "b", "2").add("wait", 1, 100);
+  auto safe = submit(request, true);
+  auto once = submit(request);
+  write();
+  for (int i = 0; i < 2; ++i) answer(1);  // of `safe`
+  lose();
+  EXPECT_EQ(write(), request.wire()) << "whole, with the writes that were answered";
+  EXPECT_EQ(resume(), std::vector<Call*>{once.get()}) << "nothing of it had been answered, but it may be applied";
+  for (int i = 0; i < 3; ++i) answer(7);
+  EXPECT_EQ(resume(), std::vector<Call*>{safe.get()});
+  const auto answers = safe->take_answers();
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[2]->view().integer(), 7);
+}
+
+TEST_F(PipelineTest, AWaitOfARequestThatIsNotSafeToRepeatEndsWithItsConnection) {
+  Request request("SET", "a", "1");
+  request.add("WAITAOF", 1, 0, 100);
+  auto call = submit(request);
+  write(Request("SET", "a", "1").wire().size());  // the wait has not left yet
+  answer(1);
+  lose();
+  EXPECT_EQ(write(), "");
+  EXPECT_EQ(resume(), std::vector<Call*>{call.get()});
+  const auto answers = call->take_answers();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_TRUE(answers[0]);
+  EXPECT_FALSE(answers[1]);
+}
+
 TEST_F(PipelineTest, TheCallWhoseReplyEndedTheConnectionIsNotSentAgain) {
   auto poison = submit(kGet, true);
   auto other = submit(kGet, true);

@@ -35,11 +35,12 @@ Result<std::string> read_key_set(const config::Loaded& loaded) {
   return std::move(file->text);
 }
 
-/// A setting about tokens that was set, though there is nothing to verify them with.
+/// A setting about tokens that was changed, though there is nothing to verify them with.
 Result<void> refuse_without_keys(const config::Loaded& loaded) {
+  const auto defaults = config::load({});
   for (const char* name : {"auth.jwt.issuer", "auth.jwt.key_set_issuer", "auth.jwt.algorithms", "auth.jwt.audience",
                            "auth.jwt.publish_origins", "auth.jwt.anonymous"}) {
-    if (loaded.origin_of(name).layer == config::Layer::defaults) continue;
+    if (loaded.provenance.at(name).value == defaults->provenance.at(name).value) continue;
     return setting_error(loaded, name, "there is no key to verify tokens with, so none are taken.",
                          "Set auth.jwt.key, auth.jwt.key_set_file or auth.jwt.key_set_url.");
   }
